@@ -1,0 +1,87 @@
+/*
+ * take.h - takes a snapshot of a state.
+ */
+#ifndef TSNAP_TAKE_H_
+#define TSNAP_TAKE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tsnap/context.h>
+#include <tsnap/export.h>
+#include <tsnap/state.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Compression of stored bytes. */
+enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2 };
+
+/*
+ * How a take checks that replicated objects are equal on all ranks: paths, dtypes and shapes; not
+ * at all; or also their contents, by a 128-bit hash.
+ */
+enum {
+  TSNAP_REPLICATED_CHECK_SHAPE = 1,
+  TSNAP_REPLICATED_CHECK_NONE = 2,
+  TSNAP_REPLICATED_CHECK_CONTENT = 3
+};
+
+/* Equal on all ranks, except progress and progress_user. All are borrowed for the call. */
+typedef struct tsnap_take_options {
+  size_t struct_size;
+  int32_t overwrite;         /* switch, default off: replace a snapshot that is there */
+  int32_t codec;             /* TSNAP_CODEC_... */
+  int32_t verify_replicated; /* TSNAP_REPLICATED_CHECK_...; 0 = shape */
+  int32_t sync;              /* switch, default on: durable on return */
+  uint64_t chunk_bytes;      /* large arrays are cut into chunks of about this; 0 = by store */
+  uint64_t slab_bytes;       /* small things are packed into files of about this; 0 = by store */
+  const char *metadata;      /* any UTF-8 text, kept with the snapshot; NULL = none */
+  /* Of this rank; called from a thread of the library, one call at a time; may be NULL. */
+  void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);
+  void *progress_user;
+} tsnap_take_options;
+
+/* clang-format off */
+#define TSNAP_TAKE_OPTIONS_INIT    \
+  {                                \
+    sizeof(tsnap_take_options),    \
+    0,    /* overwrite */          \
+    0,    /* codec */              \
+    0,    /* verify_replicated */  \
+    0,    /* sync */               \
+    0,    /* chunk_bytes */        \
+    0,    /* slab_bytes */         \
+    NULL, /* metadata */           \
+    NULL, /* progress */           \
+    NULL  /* progress_user */      \
+  }
+/* clang-format on */
+
+/*
+ * Takes a snapshot of the state at url: a plain path or fs://path; mem://name (this process only,
+ * for tests); others when they are built in. The snapshot exists if and only if this call commits
+ * it; until then, and after a failure, a snapshot that was there before stays whole. options may be
+ * NULL. The state's data must not change during the call.
+ *
+ * Stateful objects are described at the call; an RNG first, and put back at the end, so that a take
+ * leaves it as it was.
+ *
+ * Collective; one thread for ctx and state; borrows everything for the call; errors: TSNAP_E_EXISTS
+ * (a snapshot is there and overwrite is off, or another take was faster), TSNAP_E_MISMATCH (ranks
+ * pass different URLs or options or call different functions; boxes leave gaps or overlap;
+ * replicated objects differ), TSNAP_E_INVALID (a bad URL; a replicate glob that matches nothing),
+ * TSNAP_E_UNSUPPORTED (URL or codec not built in), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH,
+ * TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and
+ * TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist, and the context is
+ * broken: it can only be closed.
+ */
+TSNAP_API int32_t tsnap_take(tsnap_context *ctx, const char *url, tsnap_state *state,
+                             const tsnap_take_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
