@@ -1,0 +1,243 @@
+// The simple collectives, and the life of the communicator. Every operation: start it on memory of
+// InFlight, wait for it, copy the result out. A failure at any point leaves the operation to MPI
+// and the communicator broken.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+#include "comm/mpi/mpi_comm_impl.h"
+
+namespace tsnap {
+namespace {
+
+template <class T>
+std::unique_ptr<T[]> Uninitialised(size_t count) {
+  return std::make_unique_for_overwrite<T[]>(count);
+}
+
+MPI_Op MpiOp(Comm::Op op) {
+  switch (op) {
+    case Comm::Op::kMin:
+      return MPI_MIN;
+    case Comm::Op::kMax:
+      return MPI_MAX;
+    case Comm::Op::kSum:
+      return MPI_SUM;
+  }
+  return MPI_SUM;
+}
+
+// The same on ranks that share a node, another elsewhere. The kernel's boot id says it even of
+// containers with host names of their own; where it cannot be read the host name must do.
+uint64_t NodeId() {
+  char text[256] = {};
+  size_t length = 0;
+  if (std::FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "re"); file != nullptr) {
+    length = std::fread(text, 1, sizeof text, file);
+    std::fclose(file);
+  }
+  if (length == 0 && gethostname(text, sizeof text - 1) == 0) length = std::strlen(text);
+  uint64_t hash =
+      14695981039346656037u;  // FNV-1a: the same in every process, and nobody attacks it
+  for (size_t i = 0; i < length; ++i)
+    hash = (hash ^ static_cast<unsigned char>(text[i])) * 1099511628211u;
+  return hash;
+}
+
+}  // namespace
+
+InFlight::InFlight(int size)
+    : reduce_in(Uninitialised<uint64_t>(kReduceValues)),
+      reduce_out(Uninitialised<uint64_t>(kReduceValues)),
+      gather_out(Uninitialised<uint64_t>(static_cast<size_t>(size))),
+      first_out(Uninitialised<std::byte>(kSendSlots * kFirstBytes)),
+      scratch(Uninitialised<std::byte>(kPieceBytes)),
+      inbound(std::make_unique<Inbound[]>(static_cast<size_t>(size))) {
+  for (auto& slot : bcast) slot = Uninitialised<std::byte>(kBcastPieceBytes);
+  sends.fill(MPI_REQUEST_NULL);
+}
+
+Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds) {
+  auto comm = std::make_unique<MpiComm>(timeout_seconds);
+  TSNAP_TRY(comm->Open(user));
+  return std::unique_ptr<Comm>(std::move(comm));
+}
+
+MpiComm::~MpiComm() {
+  if (broken_) {
+    // Left to MPI for good: see InFlight.
+    static_cast<void>(in_flight_.release());
+    static_cast<void>(comm_.release());
+    return;
+  }
+  int initialized = 0;
+  int finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (initialized && !finalized && comm_ && *comm_ != MPI_COMM_NULL) MPI_Comm_free(comm_.get());
+}
+
+Status MpiComm::Open(MPI_Comm user) {
+  TSNAP_TRY(Check(MPI_Comm_rank(user, &rank_), "opening the context"));
+  TSNAP_TRY(Check(MPI_Comm_size(user, &size_), "opening the context"));
+  comm_ = std::make_unique<MPI_Comm>(MPI_COMM_NULL);
+  uint64_t enough_memory = 1;
+  try {
+    in_flight_ = std::make_unique<InFlight>(size_);
+  } catch (const std::bad_alloc&) {
+    enough_memory = 0;
+  }
+  TSNAP_TRY(Duplicate(user));
+  // A rank without its buffers has nothing to talk with but this; memory that a timeout leaves to
+  // MPI.
+  auto vote = std::make_unique<uint64_t[]>(2);
+  vote[0] = enough_memory;
+  MPI_Request request = MPI_REQUEST_NULL;
+  Status agreed =
+      Check(MPI_Iallreduce(&vote[0], &vote[1], 1, MPI_UINT64_T, MPI_MIN, *comm_, &request),
+            "opening the context");
+  if (agreed.ok()) agreed = Wait(&request, "opening the context");
+  if (!agreed.ok()) {
+    static_cast<void>(vote.release());
+    return agreed;
+  }
+  if (vote[1] == 0) {
+    return Status(
+        Code::kNoMemory,
+        fmt::format(
+            "rank {} cannot open the context: {} has too little memory for its message buffers",
+            rank_, enough_memory ? "another rank" : "it"));
+  }
+  return CountLocalRanks();
+}
+
+Status MpiComm::Duplicate(MPI_Comm user) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  TSNAP_TRY(Check(MPI_Comm_idup(user, comm_.get(), &request), "duplicating the communicator"));
+  TSNAP_TRY(Wait(&request, "duplicating the communicator"));
+  return Check(MPI_Comm_set_errhandler(*comm_, MPI_ERRORS_RETURN), "duplicating the communicator");
+}
+
+Status MpiComm::CountLocalRanks() {
+  std::vector<uint64_t> nodes;
+  const uint64_t mine = NodeId();
+  TSNAP_TRY(Allgather(mine, &nodes));
+  local_ranks_ = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
+  return Status::Ok();
+}
+
+Status MpiComm::Usable(std::string_view operation) const {
+  if (!broken_) return Status::Ok();
+  return Timeout(fmt::format(
+      "rank {} cannot take part in {}: an earlier operation with the other ranks failed and the "
+      "context is broken: close it and restart the job",
+      rank_, operation));
+}
+
+Status MpiComm::MpiFailure(int mpi_code, std::string_view operation) {
+  broken_ = true;
+  char text[MPI_MAX_ERROR_STRING + 1] = {};
+  int length = 0;
+  if (MPI_Error_string(mpi_code, text, &length) != MPI_SUCCESS) length = 0;
+  return Status(
+      Code::kMpi,
+      fmt::format(
+          "rank {}: MPI failed in {}: {} (MPI error {}); the context is broken: close it and "
+          "restart the job",
+          rank_, operation, std::string_view(text, static_cast<size_t>(length)), mpi_code));
+}
+
+Status MpiComm::TimedOut(const Backoff& backoff, std::string_view operation) {
+  broken_ = true;
+  return Timeout(
+      fmt::format("rank {} waited {:g} s for the other ranks in {}: a rank is dead, stopped, or "
+                  "did not make this "
+                  "call; the context is broken: close it and restart the job",
+                  rank_, std::round(backoff.waited_seconds() * 10) / 10, operation));
+}
+
+Status MpiComm::Wait(MPI_Request* request, std::string_view operation) {
+  Backoff backoff(timeout_seconds_, &idle_);
+  while (true) {
+    int done = 0;
+    TSNAP_TRY(Check(MPI_Test(request, &done, MPI_STATUS_IGNORE), operation));
+    if (done) return Status::Ok();
+    if (!backoff.Pause()) return TimedOut(backoff, operation);
+  }
+}
+
+Status MpiComm::Allreduce(std::span<uint64_t> values, Op op) {
+  TSNAP_TRY(Usable("a reduction"));
+  for (size_t done = 0; done < values.size();) {
+    const size_t count = std::min(values.size() - done, InFlight::kReduceValues);
+    std::copy_n(values.data() + done, count, in_flight_->reduce_in.get());
+    MPI_Request request = MPI_REQUEST_NULL;
+    TSNAP_TRY(
+        Check(MPI_Iallreduce(in_flight_->reduce_in.get(), in_flight_->reduce_out.get(),
+                             static_cast<int>(count), MPI_UINT64_T, MpiOp(op), *comm_, &request),
+              "a reduction"));
+    TSNAP_TRY(Wait(&request, "a reduction"));
+    std::copy_n(in_flight_->reduce_out.get(), count, values.data() + done);
+    done += count;
+  }
+  return Status::Ok();
+}
+
+Status MpiComm::Allgather(uint64_t mine, std::vector<uint64_t>* all) {
+  TSNAP_TRY(Usable("a gather"));
+  in_flight_->gather_in = mine;
+  MPI_Request request = MPI_REQUEST_NULL;
+  TSNAP_TRY(Check(MPI_Iallgather(&in_flight_->gather_in, 1, MPI_UINT64_T,
+                                 in_flight_->gather_out.get(), 1, MPI_UINT64_T, *comm_, &request),
+                  "a gather"));
+  TSNAP_TRY(Wait(&request, "a gather"));
+  try {
+    all->assign(in_flight_->gather_out.get(), in_flight_->gather_out.get() + size_);
+  } catch (const std::bad_alloc&) {
+    return Status::NoMemory();
+  }
+  return Status::Ok();
+}
+
+// Several pieces are in flight, so that one is copied while others travel.
+Status MpiComm::Bcast(ByteSpan bytes, int root) {
+  TSNAP_TRY(Usable("a broadcast"));
+  const size_t count = CeilDiv(bytes.size(), InFlight::kBcastPieceBytes);
+  const auto piece_of = [&](size_t index) {
+    const size_t begin = index * InFlight::kBcastPieceBytes;
+    return bytes.subspan(begin, std::min(InFlight::kBcastPieceBytes, bytes.size() - begin));
+  };
+  std::array<MPI_Request, InFlight::kBcastSlots> requests;
+  for (size_t i = 0; i < count + InFlight::kBcastSlots; ++i) {
+    const size_t slot = i % InFlight::kBcastSlots;
+    std::byte* const staged = in_flight_->bcast[slot].get();
+    if (i >= InFlight::kBcastSlots && i - InFlight::kBcastSlots < count) {
+      TSNAP_TRY(Wait(&requests[slot], "a broadcast"));
+      const ByteSpan arrived = piece_of(i - InFlight::kBcastSlots);
+      if (rank_ != root) std::memcpy(arrived.data(), staged, arrived.size());
+    }
+    if (i < count) {
+      const ByteSpan next = piece_of(i);
+      if (rank_ == root) std::memcpy(staged, next.data(), next.size());
+      TSNAP_TRY(Check(MPI_Ibcast(staged, static_cast<int>(next.size()), MPI_BYTE, root, *comm_,
+                                 &requests[slot]),
+                      "a broadcast"));
+    }
+  }
+  return Status::Ok();
+}
+
+Status MpiComm::Barrier() {
+  TSNAP_TRY(Usable("a barrier"));
+  MPI_Request request = MPI_REQUEST_NULL;
+  TSNAP_TRY(Check(MPI_Ibarrier(*comm_, &request), "a barrier"));
+  return Wait(&request, "a barrier");
+}
+
+}  // namespace tsnap

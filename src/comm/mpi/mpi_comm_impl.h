@@ -1,0 +1,110 @@
+// The class behind MakeMpiComm, shared by mpi_comm.cc (simple collectives) and exchange.cc (sparse
+// messages).
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "comm/mpi/mpi_comm.h"
+#include "comm/mpi/wait.h"
+
+namespace tsnap {
+
+// Everything that MPI may read or write while an operation is in flight: no user memory is ever
+// given to MPI, and this is never freed once the communicator is broken, for nothing in MPI takes
+// an operation back for certain. All of it is allocated before the first collective, so that none
+// can fail half way for want of memory. Pages that are not used are not touched.
+struct InFlight {
+  static constexpr size_t kPieceBytes = size_t{1} << 20;  // of a long message
+  // Of a broadcast: small enough to stay in the cache while copied and sent on, several under way.
+  static constexpr size_t kBcastPieceBytes = size_t{256} << 10;
+  static constexpr size_t kBcastSlots = 8;
+  static constexpr size_t kReduceValues = 8192;
+  static constexpr size_t kFirstBytes = 4096;  // of a message: its length, then as much as fits
+  static constexpr size_t kSendSlots = 64;
+
+  explicit InFlight(int size);
+
+  std::unique_ptr<uint64_t[]> reduce_in, reduce_out;  // kReduceValues each
+  uint64_t gather_in = 0;
+  std::unique_ptr<uint64_t[]> gather_out;  // one per rank
+  std::array<std::unique_ptr<std::byte[]>, kBcastSlots> bcast;
+
+  std::vector<Message> outgoing;           // pieces after the first are sent from here
+  std::vector<Message> incoming;           // and received into here
+  std::unique_ptr<std::byte[]> first_out;  // kSendSlots times kFirstBytes
+  std::unique_ptr<std::byte[]> scratch;    // first pieces, and pieces that are dropped
+  std::array<MPI_Request, kSendSlots> sends;
+  std::array<int, kSendSlots> completed;
+
+  // The message of each source of which some pieces are still to come.
+  static constexpr size_t kDropped = SIZE_MAX;
+  struct Inbound {
+    uint64_t remaining;
+    uint64_t total;
+    size_t message;  // index in incoming, or kDropped
+  };
+  std::unique_ptr<Inbound[]> inbound;  // one per rank
+};
+
+class MpiComm final : public Comm {
+ public:
+  explicit MpiComm(double timeout_seconds) : timeout_seconds_(timeout_seconds) {}
+  ~MpiComm() override;
+  MpiComm(const MpiComm&) = delete;
+  MpiComm& operator=(const MpiComm&) = delete;
+
+  // Collective; once, before anything else.
+  Status Open(MPI_Comm user);
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_ranks() const override { return local_ranks_; }
+  bool broken() const override { return broken_; }
+  void Break() override { broken_ = true; }
+  void set_timeout_seconds(double seconds) override { timeout_seconds_ = seconds; }
+  void set_idle(std::function<void()> idle) override { idle_.call = std::move(idle); }
+
+  Status Allreduce(std::span<uint64_t> values, Op op) override;
+  Status Allgather(uint64_t mine, std::vector<uint64_t>* all) override;
+  Status Bcast(ByteSpan bytes, int root) override;
+  Status Barrier() override;
+  Result<std::vector<Message>> Exchange(std::vector<Message> outgoing) override;
+
+ private:
+  struct ExchangeRun;  // the state of one Exchange; exchange.cc
+
+  Status Duplicate(MPI_Comm user);
+  Status CountLocalRanks();
+
+  // kTimeout when the communicator is broken.
+  Status Usable(std::string_view operation) const;
+  // Each breaks the communicator.
+  Status MpiFailure(int mpi_code, std::string_view operation);
+  Status TimedOut(const Backoff& backoff, std::string_view operation);
+  Status Check(int mpi_code, std::string_view operation) {
+    return mpi_code == MPI_SUCCESS ? Status::Ok() : MpiFailure(mpi_code, operation);
+  }
+  Status Wait(MPI_Request* request, std::string_view operation);
+
+  // Part of Exchange; each says in *moved whether there was something to do.
+  Status StartSends(ExchangeRun* run, bool* moved);
+  Status StartSend(ExchangeRun* run, size_t slot);
+  Status FinishSends(ExchangeRun* run, bool* moved);
+  Status ReceiveOne(ExchangeRun* run, bool* moved);
+  void BeginMessage(ExchangeRun* run, int source, const std::byte* first, size_t first_bytes);
+
+  std::unique_ptr<MPI_Comm> comm_;  // MPI writes to it when the duplication is done
+  int rank_ = 0;
+  int size_ = 1;
+  int local_ranks_ = 1;
+  bool broken_ = false;
+  double timeout_seconds_;
+  IdleCall idle_;
+  uint32_t exchange_count_ = 0;
+  std::unique_ptr<InFlight> in_flight_;
+};
+
+}  // namespace tsnap

@@ -1,0 +1,43 @@
+// Backoff: how to wait for something that must be polled, without stealing a core from the ranks
+// that are waited for and without adding much to the latency of a small collective: it spins
+// shortly, then yields, then sleeps longer and longer. Counts the time and says when it is up.
+// Knows no MPI.
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+namespace tsnap {
+
+// What is called now and then while waiting; shared by all waits, so that many short ones count as
+// well.
+struct IdleCall {
+  std::function<void()> call;
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+class Backoff {
+ public:
+  Backoff(double timeout_seconds, IdleCall* idle);
+
+  // After a test that found nothing. False when the time is up.
+  bool Pause();
+  // Something moved: the time and the sleeps begin anew.
+  void Restart();
+
+  double waited_seconds() const { return waited_seconds_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void CallIdle();
+
+  double timeout_seconds_;
+  IdleCall* idle_;
+  int spins_ = 0;
+  int sleep_microseconds_ = 0;
+  double waited_seconds_ = 0;
+  Clock::time_point last_;
+};
+
+}  // namespace tsnap

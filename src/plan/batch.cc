@@ -1,0 +1,117 @@
+// Lays extents out one after the other: a cursor in the current slab, and the segment that still takes small extents.
+// Knows sizes only: not where the bytes come from, nor how they are written.
+#include "plan/batch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/knobs.h"
+
+namespace tsnap {
+namespace {
+
+bool IsLarge(const PlannedExtent& extent) { return extent.raw_bytes >= kLargeExtentBytes; }
+
+// Large extents before small ones, both in their order. The large ones are few (1 MiB each): only they are set aside.
+void PutLargeFirst(std::vector<PlannedExtent>* extents) {
+  if (std::is_partitioned(extents->begin(), extents->end(), IsLarge)) return;
+  std::vector<PlannedExtent> large;
+  std::copy_if(extents->begin(), extents->end(), std::back_inserter(large), IsLarge);
+  auto hole = extents->end();
+  for (auto it = extents->end(); it != extents->begin();) {
+    --it;
+    if (!IsLarge(*it)) *--hole = std::move(*it);
+  }
+  std::move(large.begin(), large.end(), extents->begin());
+}
+
+class Layout {
+ public:
+  Layout(WritePlan* plan, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec)
+      : plan_(*plan), slab_bytes_(slab_bytes), with_codec_(with_codec),
+        transfer_bytes_(std::max(transfer_bytes / kBlockBytes * kBlockBytes, kBlockBytes)) {}
+
+  void Place(uint32_t number) {
+    const uint64_t bytes = plan_.extents[number].raw_bytes;
+    if (IsLarge(plan_.extents[number]) || bytes > transfer_bytes_) {
+      open_ = false;
+      PlaceAlone(number);
+    } else {
+      PlacePacked(number);
+    }
+  }
+
+ private:
+  // Segments of its own, so that it can be written straight from where it lies.
+  void PlaceAlone(uint32_t number) {
+    const uint64_t bytes = plan_.extents[number].raw_bytes;
+    const uint64_t offset = Reserve(number, AlignUp(end_, kExtentAlignment));
+    const uint64_t step = with_codec_ ? bytes : transfer_bytes_;
+    for (uint64_t begin = 0; begin < bytes; begin += step) {
+      OpenSegment(offset + begin);
+      AddPiece(number, begin, std::min(step, bytes - begin));
+    }
+    open_ = false;
+  }
+
+  void PlacePacked(uint32_t number) {
+    const uint64_t bytes = plan_.extents[number].raw_bytes;
+    uint64_t offset = AlignUp(end_, kSmallExtentAlignment);
+    if (open_ && offset + bytes - plan_.segments.back().offset > transfer_bytes_) open_ = false;
+    if (!open_) offset = AlignUp(end_, kExtentAlignment);
+    offset = Reserve(number, offset);
+    if (!open_) OpenSegment(offset);
+    open_ = true;
+    AddPiece(number, 0, bytes);
+  }
+
+  // Gives the extent its place: at `offset` of the current slab, or at the start of the next one.
+  uint64_t Reserve(uint32_t number, uint64_t offset) {
+    PlannedExtent& extent = plan_.extents[number];
+    if (plan_.slab_bytes.empty() ||
+        (end_ > 0 && (offset > slab_bytes_ || extent.raw_bytes > slab_bytes_ - offset))) {
+      plan_.slab_bytes.push_back(0);
+      open_ = false;
+      offset = 0;
+    }
+    extent.slab = static_cast<uint32_t>(plan_.slab_bytes.size() - 1);
+    extent.offset = offset;
+    end_ = plan_.slab_bytes.back() = offset + extent.raw_bytes;
+    return offset;
+  }
+
+  void OpenSegment(uint64_t offset) {
+    plan_.segments.push_back({static_cast<uint32_t>(plan_.slab_bytes.size() - 1), offset, 0,
+                              static_cast<uint32_t>(plan_.pieces.size()), 0});
+  }
+
+  void AddPiece(uint32_t number, uint64_t begin, uint64_t bytes) {
+    Segment& segment = plan_.segments.back();
+    const uint64_t at = plan_.extents[number].offset + begin - segment.offset;
+    plan_.pieces.push_back({number, begin, bytes, at});
+    segment.bytes = at + bytes;
+    ++segment.piece_count;
+  }
+
+  WritePlan& plan_;
+  const uint64_t slab_bytes_;
+  const bool with_codec_;
+  const uint64_t transfer_bytes_;
+  uint64_t end_ = 0;    // of what lies in the current slab
+  bool open_ = false;   // the last segment takes more small extents
+};
+
+}  // namespace
+
+WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec) {
+  WritePlan plan;
+  plan.extents = std::move(extents);
+  PutLargeFirst(&plan.extents);
+  plan.pieces.reserve(plan.extents.size());
+  Layout layout(&plan, slab_bytes, transfer_bytes, with_codec);
+  for (size_t number = 0; number < plan.extents.size(); ++number) layout.Place(static_cast<uint32_t>(number));
+  return plan;
+}
+
+}  // namespace tsnap

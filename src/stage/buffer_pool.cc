@@ -1,0 +1,156 @@
+// Buffers from mmap. Capacities are multiples of 4 KiB; those of 2 MiB and more start on 2 MiB and
+// ask for huge pages.
+#include "stage/buffer_pool.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace tsnap {
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kHugePageBytes = 2 << 20;
+
+void Unmap(std::byte* data, uint64_t bytes) noexcept {
+  if (bytes > 0) munmap(data, bytes);
+}
+
+std::byte* Map(uint64_t bytes) noexcept {
+  const bool huge = bytes >= kHugePageBytes;
+  const uint64_t mapped_bytes = huge ? bytes + kHugePageBytes : bytes;
+  void* mapped =
+      mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* data = static_cast<std::byte*>(mapped);
+  if (!huge) return data;
+  const uint64_t address = reinterpret_cast<uintptr_t>(data);
+  const uint64_t before = AlignUp(address, kHugePageBytes) - address;
+  Unmap(data, before);
+  Unmap(data + before + bytes, kHugePageBytes - before);
+  madvise(data + before, bytes, MADV_HUGEPAGE);  // a wish; without it the buffer is only slower
+  return data + before;
+}
+
+}  // namespace
+
+BufferPool::Lease::Lease(Lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+BufferPool::Lease& BufferPool::Lease::operator=(Lease&& other) noexcept {
+  if (this == &other) return *this;
+  if (pool_ != nullptr) pool_->Return(this);
+  pool_ = std::exchange(other.pool_, nullptr);
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  capacity_ = std::exchange(other.capacity_, 0);
+  return *this;
+}
+
+BufferPool::Lease::~Lease() {
+  if (pool_ != nullptr) pool_->Return(this);
+}
+
+BufferPool::BufferPool(uint64_t budget_bytes, uint64_t standard_bytes)
+    : budget_bytes_(budget_bytes),
+      standard_bytes_(AlignUp(std::max<uint64_t>(standard_bytes, 1), kPageBytes)) {}
+
+BufferPool::~BufferPool() {
+  for (std::byte* buffer : free_) Unmap(buffer, standard_bytes_);
+}
+
+std::byte* BufferPool::PopFree() noexcept {
+  std::byte* buffer = free_.back();
+  free_.pop_back();
+  held_bytes_ -= standard_bytes_;
+  return buffer;
+}
+
+// Makes room by giving free buffers back, then decides: a standard buffer where one is large enough
+// and fits into the budget, else exactly the bytes, else nothing unless no lease is out.
+uint64_t BufferPool::CapacityToGrant(uint64_t need_bytes) noexcept {
+  const auto fits = [&](uint64_t bytes) {
+    return bytes <= budget_bytes_ && held_bytes_ <= budget_bytes_ - bytes;
+  };
+  while (!fits(need_bytes) && !free_.empty()) Unmap(PopFree(), standard_bytes_);
+  if (need_bytes <= standard_bytes_ && fits(standard_bytes_)) return standard_bytes_;
+  return fits(need_bytes) || leased_bytes_ == 0 ? need_bytes : 0;
+}
+
+Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
+  if (bytes > std::numeric_limits<uint64_t>::max() / 2) return Status::NoMemory();
+  const uint64_t need_bytes = AlignUp(std::max<uint64_t>(bytes, 1), kPageBytes);
+  Lease lease;
+  lease.size_ = bytes;
+
+  std::unique_lock lock(mutex_);
+  const uint64_t ticket = next_ticket_++;
+  returned_.wait(lock, [&] {
+    if (ticket != served_ticket_) return false;
+    if (need_bytes <= standard_bytes_ && !free_.empty()) {
+      lease.data_ = PopFree();
+      lease.capacity_ = standard_bytes_;
+    } else {
+      lease.capacity_ = CapacityToGrant(need_bytes);
+    }
+    return lease.capacity_ != 0;
+  });
+  ++served_ticket_;
+  held_bytes_ += lease.capacity_;
+  leased_bytes_ += lease.capacity_;
+  peak_bytes_ = std::max(peak_bytes_, held_bytes_);
+  lock.unlock();
+  returned_.notify_all();  // the next one's turn
+
+  if (lease.data_ == nullptr) lease.data_ = Map(lease.capacity_);
+  lease.pool_ = this;
+  if (lease.data_ == nullptr) {
+    lease.pool_->Return(&lease);
+    lease.pool_ = nullptr;
+    return Status(
+        Code::kNoMemory,
+        fmt::format("mapping a buffer of {} bytes: the system has no memory left; lower the "
+                    "memory budget or free memory on this node",
+                    lease.capacity_));
+  }
+  return lease;
+}
+
+void BufferPool::Return(Lease* lease) noexcept {
+  std::unique_lock lock(mutex_);
+  bool keep = lease->data_ != nullptr && lease->capacity_ == standard_bytes_ &&
+              held_bytes_ <= budget_bytes_;
+  if (keep) {
+    try {
+      free_.push_back(lease->data_);
+    } catch (...) {  // no memory to remember it by: it goes back to the system
+      keep = false;
+    }
+  }
+  if (!keep) {
+    if (lease->data_ !=
+        nullptr) {  // until it is gone it counts, but others need not wait for the system
+      lock.unlock();
+      Unmap(lease->data_, lease->capacity_);
+      lock.lock();
+    }
+    held_bytes_ -= lease->capacity_;
+  }
+  leased_bytes_ -= lease->capacity_;
+  lock.unlock();
+  returned_.notify_all();
+}
+
+uint64_t BufferPool::peak_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return peak_bytes_;
+}
+
+}  // namespace tsnap

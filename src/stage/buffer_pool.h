@@ -1,0 +1,69 @@
+// BufferPool: page-aligned host buffers, leased within a byte budget and kept between operations,
+// because the first touch of fresh pages costs far more than a copy into warm ones. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+namespace tsnap {
+
+class BufferPool {
+ public:
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(Lease&& other) noexcept;
+    Lease& operator=(Lease&& other) noexcept;
+    ~Lease();
+    ByteSpan bytes() const {
+      return {data_, size_};
+    }  // at least what was asked for is never promised: exactly it
+    // The same bytes and the padding to the next 4 KiB, which may be written too (direct I/O).
+    ByteSpan padded() const { return {data_, AlignUp(size_, 4096)}; }
+    explicit operator bool() const { return data_ != nullptr; }
+
+   private:
+    friend class BufferPool;
+    BufferPool* pool_ = nullptr;
+    std::byte* data_ = nullptr;
+    uint64_t size_ = 0;      // asked for
+    uint64_t capacity_ = 0;  // held
+  };
+
+  // Buffers of up to standard_bytes are kept and reused; larger ones are given back to the system.
+  BufferPool(uint64_t budget_bytes, uint64_t standard_bytes);
+  ~BufferPool();  // every lease has been returned
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  // Waits until the bytes fit into the budget; a request larger than the whole budget is granted
+  // alone. A thread that holds a lease must not wait for another one (deadlock): ask for both in
+  // one lease. Threads are served in the order in which they came, so that a large request is not
+  // starved by small ones. kNoMemory when the system has none.
+  Result<Lease> Acquire(uint64_t bytes);
+  uint64_t budget_bytes() const { return budget_bytes_; }
+  uint64_t peak_bytes() const;  // most that was ever held, free buffers included
+
+ private:
+  void Return(Lease* lease) noexcept;
+  uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;  // 0: wait; mutex_ is held
+  std::byte* PopFree() noexcept;                           // mutex_ is held
+
+  const uint64_t budget_bytes_;
+  const uint64_t standard_bytes_;
+  mutable std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::byte*> free_;  // standard buffers, guarded by mutex_
+  uint64_t held_bytes_ = 0;       // leased and free, guarded by mutex_
+  uint64_t leased_bytes_ = 0;     // guarded by mutex_
+  uint64_t peak_bytes_ = 0;       // guarded by mutex_
+  uint64_t next_ticket_ = 0;      // of the next to come, guarded by mutex_
+  uint64_t served_ticket_ = 0;    // whose turn it is, guarded by mutex_
+};
+
+}  // namespace tsnap

@@ -1,0 +1,190 @@
+// Host memory: every operation is a walk over a Layout with a strided copy of each piece.
+#include "stage/host.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "stage/layout.h"
+#include "stage/strided_copy.h"
+
+namespace tsnap {
+namespace {
+
+// What memory has of a piece: the indices, clipped, and where the first of them lies.
+struct ClippedPiece {
+  std::array<CopyAxis, kMaxCopyAxes> axes;  // dst = memory, src = serialisation
+  size_t count = 0;
+  std::byte* memory = nullptr;
+  uint64_t offset = 0;  // in the serialisation
+};
+
+// False when memory has nothing of the piece.
+bool Clip(const Layout& layout, const LayoutPiece& piece, ClippedPiece* out) {
+  out->memory = layout.origin();
+  out->offset = 0;
+  const auto axes = layout.axes();
+  out->count = axes.size() - piece.axis;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const LayoutAxis& axis = axes[i];
+    const int64_t begin = i <= piece.axis ? piece.index[i] : 0;
+    const int64_t end = i < piece.axis    ? begin + 1
+                        : i == piece.axis ? begin + piece.count
+                                          : axis.length;
+    const int64_t low = std::max(begin, axis.low), high = std::min(end, axis.high);
+    if (low >= high) return false;
+    out->memory += (low - axis.low) * axis.memory_stride;
+    out->offset += static_cast<uint64_t>(low * axis.slice_bytes);
+    if (i >= piece.axis)
+      out->axes[i - piece.axis] = {high - low, axis.memory_stride, axis.slice_bytes};
+  }
+  return true;
+}
+
+Status CheckRange(const Layout& layout, uint64_t begin, uint64_t bytes) {
+  if (begin <= layout.total_bytes() && bytes <= layout.total_bytes() - begin) return Status::Ok();
+  return Internal(fmt::format("staging bytes {} to {}: the extent has {}", begin, begin + bytes,
+                              layout.total_bytes()));
+}
+
+// Maps the whole of a view in an order of its axes.
+Mapping MappingOf(const ArrayView& memory, const AxisOrder& order) {
+  const Box whole = WholeBox(memory.ndim, memory.shape);
+  return {memory, whole, whole, order};
+}
+
+template <class Unit>
+void SwapUnits(std::byte* data, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += static_cast<int64_t>(sizeof(Unit))) {
+    Unit unit;
+    std::memcpy(&unit, data + i, sizeof(unit));
+    if constexpr (sizeof(Unit) == 2) unit = __builtin_bswap16(unit);
+    if constexpr (sizeof(Unit) == 4) unit = __builtin_bswap32(unit);
+    if constexpr (sizeof(Unit) == 8) unit = __builtin_bswap64(unit);
+    std::memcpy(data + i, &unit, sizeof(unit));
+  }
+}
+
+}  // namespace
+
+Status HostStager::Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) {
+  TSNAP_ASSIGN(const Layout layout, Layout::Make(mapping));
+  TSNAP_TRY(CheckRange(layout, begin, out.size()));
+  if (out.empty()) return Status::Ok();
+  if (!layout.inside_memory())
+    return Internal(fmt::format("staging {}: the memory of {} has only a part of it",
+                                ToString(mapping.extent_box), ToString(mapping.memory_box)));
+  ForEachPiece(layout.axes(), begin, begin + out.size(), [&](const LayoutPiece& piece) {
+    ClippedPiece clipped;
+    if (!Clip(layout, piece, &clipped)) return;
+    for (CopyAxis& axis : clipped.axes) std::swap(axis.dst_stride, axis.src_stride);
+    StridedCopy(out.data() + (clipped.offset - begin), clipped.memory,
+                {clipped.axes.data(), clipped.count});
+  });
+  return Status::Ok();
+}
+
+Status HostStager::Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan in) {
+  TSNAP_ASSIGN(const Layout layout, Layout::Make(mapping));
+  TSNAP_TRY(CheckRange(layout, begin, in.size()));
+  if (!layout.meets_memory()) return Status::Ok();
+  ForEachPiece(layout.axes(), begin, begin + in.size(), [&](const LayoutPiece& piece) {
+    ClippedPiece clipped;
+    if (Clip(layout, piece, &clipped))
+      StridedCopy(clipped.memory, in.data() + (clipped.offset - begin),
+                  {clipped.axes.data(), clipped.count});
+  });
+  return Status::Ok();
+}
+
+std::byte* HostStager::Direct(const Mapping& mapping, uint64_t begin, uint64_t bytes) {
+  const Result<Layout> layout = Layout::Make(mapping);
+  if (!layout.ok() || !CheckRange(*layout, begin, bytes).ok()) return nullptr;
+  if (bytes == 0) return mapping.memory.data;
+  if (!layout->meets_memory()) return nullptr;
+  // Merging has left one run of contiguous bytes as the last axis: the range must lie in one such
+  // run.
+  const auto axes = layout->axes();
+  const uint64_t run_bytes = static_cast<uint64_t>(axes.back().length);
+  if (axes.back().memory_stride != 1 || begin / run_bytes != (begin + bytes - 1) / run_bytes)
+    return nullptr;
+  std::byte* address = layout->origin();
+  uint64_t rest = begin;
+  for (const LayoutAxis& axis : axes) {
+    const auto index = static_cast<int64_t>(rest / static_cast<uint64_t>(axis.slice_bytes));
+    rest %= static_cast<uint64_t>(axis.slice_bytes);
+    const int64_t last = &axis == &axes.back() ? index + static_cast<int64_t>(bytes) - 1 : index;
+    if (index < axis.low || last >= axis.high) return nullptr;
+    address += (index - axis.low) * axis.memory_stride;
+  }
+  return address;
+}
+
+Status HostStager::Fill(const ArrayView& memory, ConstByteSpan item) {
+  if (item.size() != static_cast<uint64_t>(memory.item_bytes))
+    return Internal(fmt::format("filling an array: the item has {} bytes instead of {}",
+                                item.size(), memory.item_bytes));
+  const AxisOrder order = StorageOrder(memory);
+  if (IsDense(memory, order) &&
+      std::all_of(item.begin(), item.end(), [&](std::byte b) { return b == item[0]; })) {
+    const uint64_t bytes = ViewBytes(memory);
+    if (bytes > 0) std::memset(memory.data, std::to_integer<int>(item[0]), bytes);
+    return Status::Ok();
+  }
+  std::array<CopyAxis, kMaxCopyAxes> axes;
+  const auto ndim = static_cast<size_t>(memory.ndim);
+  for (size_t place = 0; place < ndim; ++place)
+    axes[place] = {memory.shape[order[place]], memory.strides_bytes[order[place]], 0};
+  axes[ndim] = {memory.item_bytes, 1, 1};
+  StridedCopy(memory.data, item.data(), {axes.data(), ndim + 1});
+  return Status::Ok();
+}
+
+Status HostStager::SwapByteOrder(const ArrayView& memory) {
+  const int64_t unit_bytes = SwapUnitBytes(memory.dtype);
+  if (unit_bytes == 1) return Status::Ok();
+  if (memory.item_bytes % unit_bytes != 0)
+    return Internal(fmt::format("swapping bytes: items of {} bytes are no {}", memory.item_bytes,
+                                DtypeName(memory.dtype)));
+  const auto swap = unit_bytes == 2   ? SwapUnits<uint16_t>
+                    : unit_bytes == 4 ? SwapUnits<uint32_t>
+                                      : SwapUnits<uint64_t>;
+  TSNAP_ASSIGN(const Layout layout, Layout::Make(MappingOf(memory, StorageOrder(memory))));
+  if (!layout.meets_memory()) return Status::Ok();
+  const auto axes = layout.axes();
+  const size_t outer = axes.size() - 1;  // the last axis is a run of whole items
+  std::array<int64_t, kMaxDims + 1> index{};
+  for (std::byte* data = layout.origin();;) {
+    swap(data, axes[outer].length);
+    size_t i = outer;
+    for (; i > 0; --i) {
+      const LayoutAxis& axis = axes[i - 1];
+      data += axis.memory_stride;
+      if (++index[i - 1] < axis.length) break;
+      index[i - 1] = 0;
+      data -= axis.length * axis.memory_stride;
+    }
+    if (i == 0) return Status::Ok();
+  }
+}
+
+Result<Hash128> HostStager::Hash(const ArrayView& memory) {
+  const uint64_t total_bytes = ViewBytes(memory);
+  if (IsDense(memory, RowMajor())) return HashContent({memory.data, total_bytes});
+  constexpr uint64_t kPieceBytes = 256 * 1024;
+  Bytes piece(std::min(kPieceBytes, total_bytes));
+  ContentHasher hasher;
+  const Mapping mapping = MappingOf(memory, RowMajor());
+  for (uint64_t begin = 0; begin < total_bytes; begin += piece.size()) {
+    const ByteSpan part =
+        ByteSpan(piece).first(std::min<uint64_t>(piece.size(), total_bytes - begin));
+    TSNAP_TRY(Gather(mapping, begin, part));
+    hasher.Add(part);
+  }
+  return hasher.Finish();
+}
+
+}  // namespace tsnap

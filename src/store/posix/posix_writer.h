@@ -1,0 +1,32 @@
+// One new file: made exclusively, preallocated, written at any offsets by any threads, then cut to size, synced and closed.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "store/posix/files.h"
+#include "store/store.h"
+
+namespace tsnap::posix {
+
+class PosixWriter final : public StoreWriter {
+ public:
+  static Result<std::unique_ptr<StoreWriter>> Create(const std::string& path, uint64_t expected_bytes, bool direct,
+                                                     StoreCounters* counters);
+  ~PosixWriter() override;
+
+  Status WriteAt(uint64_t offset, ConstByteSpan bytes) override;
+  Status Finish(uint64_t size_bytes, bool durable) override;
+
+ private:
+  PosixWriter(std::string path, Descriptor file, bool direct, StoreCounters* counters)
+      : path_(std::move(path)), file_(std::move(file)), direct_(direct), counters_(counters) {}
+
+  const std::string path_;
+  Descriptor file_;
+  const bool direct_;
+  StoreCounters* counters_;
+  bool finished_ = false;
+};
+
+}  // namespace tsnap::posix
