@@ -1,0 +1,46 @@
+// Engine: what runs a plan: the buffers of the byte budget and the threads that move segments. One per context or
+// snapshot, kept between operations.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/knobs.h"
+#include "engine/worker_pool.h"
+#include "stage/buffer_pool.h"
+#include "store/store.h"
+
+namespace tsnap {
+
+// What the user may watch: all three in bytes of user data. Called from the thread that called the library.
+using ProgressCallback = std::function<void(uint64_t staged_bytes, uint64_t moved_bytes, uint64_t total_bytes)>;
+
+class Engine {
+ public:
+  Engine(const Knobs& knobs, uint64_t budget_bytes)
+      : knobs_(knobs), buffers_(std::make_shared<BufferPool>(budget_bytes, kTransferBytes)) {}
+
+  const Knobs& knobs() const { return knobs_; }
+  const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
+  WorkerPool& workers() { return workers_; }
+  int ConcurrencyFor(const Store& store) const {
+    return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
+  }
+  // True after a stall: threads hang in the storage system and nothing can be moved any more.
+  bool stuck() const { return workers_.stuck(); }
+
+ private:
+  const Knobs knobs_;
+  std::shared_ptr<BufferPool> buffers_;
+  WorkerPool workers_;   // joined before the buffers go
+};
+
+// Bytes moved so far; shared by the tasks of one operation.
+struct Meter {
+  std::atomic<uint64_t> staged_bytes{0}, moved_bytes{0};
+  uint64_t total_bytes = 0;
+};
+
+}  // namespace tsnap

@@ -1,0 +1,207 @@
+#include "engine/read.h"
+
+#include <algorithm>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "base/knobs.h"
+#include "base/protect.h"
+#include "engine/codec.h"
+#include "format/native/names.h"
+#include "plan/reshard.h"
+#include "stage/stager.h"
+
+namespace tsnap {
+
+namespace {
+
+// A run of blocks of one item's extent.
+struct BlockRun {
+  uint32_t item = 0;
+  ByteRun run;
+  uint64_t file_begin = 0;   // in the slab
+};
+
+// One read of a slab: parts that are neighbours there.
+struct Fetch {
+  uint32_t writer = 0, slab = 0;
+  uint64_t begin = 0, bytes = 0;
+  size_t first_part = 0, part_count = 0;
+  uint64_t scratch_bytes = 0;   // for decompression of the largest part
+};
+
+std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items) {
+  std::vector<BlockRun> parts;
+  parts.reserve(items.size());
+  for (uint32_t i = 0; i < items.size(); ++i) {
+    const ReadItem& item = items[i];
+    for (const ByteRun& run : NeededRuns(item.extent, item.wanted, item.item_bytes, kTransferBytes)) {
+      parts.push_back({i, run, item.extent.offset + run.begin});
+    }
+  }
+  const auto place = [&](const BlockRun& part) {
+    const Extent& extent = items[part.item].extent;
+    return std::tuple(extent.writer, extent.slab, part.file_begin);
+  };
+  std::sort(parts.begin(), parts.end(), [&](const BlockRun& a, const BlockRun& b) { return place(a) < place(b); });
+  return parts;
+}
+
+// Joins parts that lie closer than `gap` in a slab, as long as one buffer holds them.
+std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vector<BlockRun>& parts, uint64_t gap) {
+  std::vector<Fetch> fetches;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const BlockRun& part = parts[i];
+    const Extent& extent = items[part.item].extent;
+    const uint64_t scratch = extent.codec == Codec::kNone ? 0 : extent.raw_bytes;
+    const uint64_t end = part.file_begin + part.run.bytes;
+    Fetch* last = fetches.empty() ? nullptr : &fetches.back();
+    if (last != nullptr && last->writer == extent.writer && last->slab == extent.slab &&
+        part.file_begin <= last->begin + last->bytes + gap && end - last->begin <= kTransferBytes) {
+      last->bytes = std::max(last->bytes, end - last->begin);
+      last->scratch_bytes = std::max(last->scratch_bytes, scratch);
+      ++last->part_count;
+    } else {
+      fetches.push_back({extent.writer, extent.slab, part.file_begin, part.run.bytes, i, 1, scratch});
+    }
+  }
+  return fetches;
+}
+
+class Reading {
+ public:
+  Reading(ReadJob job, std::shared_ptr<BufferPool> buffers)
+      : job_(std::move(job)),
+        buffers_(std::move(buffers)),
+        parts_(FindParts(job_.items)),
+        fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes)),
+        failures_(job_.names.size()) {
+    for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
+  }
+
+  size_t fetch_count() const { return fetches_.size(); }
+  const Meter& meter() const { return meter_; }
+  std::vector<Status> TakeFailures() {
+    std::lock_guard lock(mutex_);
+    return std::move(failures_);
+  }
+
+  // Failures are booked on their objects, so that one damaged object does not keep the others from being read.
+  Status Run(size_t number) {
+    const Fetch& fetch = fetches_[number];
+    const std::span<const BlockRun> parts(parts_.data() + fetch.first_part, fetch.part_count);
+    if (Status status = Protect([&] { return ReadOne(fetch, parts); }); !status.ok()) {
+      for (const BlockRun& part : parts) Book(part, status);
+    }
+    for (const BlockRun& part : parts) meter_.moved_bytes += part.run.bytes;
+    return Status::Ok();
+  }
+
+ private:
+  void Book(const BlockRun& part, const Status& status) {
+    std::lock_guard lock(mutex_);
+    Status& first = failures_[job_.items[part.item].object];
+    if (first.ok()) first = Status(status).While("reading object", job_.names[job_.items[part.item].object]);
+  }
+
+  std::string KeyOf(const Fetch& fetch) const { return native::SlabKey(job_.id, fetch.writer, fetch.slab); }
+
+  static Mapping MappingOf(const ReadItem& item) {
+    return {item.memory, item.memory_box, item.extent.box, item.extent.order};
+  }
+
+  // Where a fetch of one part can go straight into the user's memory.
+  std::byte* InPlace(const Fetch& fetch, const BlockRun& part) {
+    const ReadItem& item = job_.items[part.item];
+    if (fetch.part_count != 1 || item.memory.data == nullptr || item.extent.codec != Codec::kNone) return nullptr;
+    if (!RunIsWanted(item.extent, item.wanted, item.item_bytes, part.run)) return nullptr;
+    Result<Stager*> stager = StagerFor(item.memory.data);
+    return stager.ok() ? (*stager)->Direct(MappingOf(item), part.run.begin, part.run.bytes) : nullptr;
+  }
+
+  Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
+    const std::string key = KeyOf(fetch);
+    if (std::byte* memory = InPlace(fetch, parts[0])) {
+      const ByteSpan bytes(memory, fetch.bytes);
+      TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+      return Verify(key, parts[0], bytes);
+    }
+    const uint64_t body = AlignUp(fetch.bytes, kExtentAlignment);
+    TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + fetch.scratch_bytes));
+    const ByteSpan bytes = lease.bytes().first(fetch.bytes);
+    TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+    for (const BlockRun& part : parts) {
+      const ConstByteSpan stored = bytes.subspan(part.file_begin - fetch.begin, part.run.bytes);
+      Status status = Verify(key, part, stored);
+      if (status.ok()) status = Deliver(part, stored, lease.bytes().subspan(body));
+      if (!status.ok()) Book(part, status);
+    }
+    return Status::Ok();
+  }
+
+  Status Verify(const std::string& key, const BlockRun& part, ConstByteSpan stored) {
+    if (!job_.verify) return Status::Ok();
+    const Extent& extent = job_.items[part.item].extent;
+    for (uint64_t begin = 0; begin < stored.size(); begin += kBlockBytes) {
+      const uint64_t block = (part.run.begin + begin) / kBlockBytes;
+      const uint32_t found = Crc32c(stored.subspan(begin, std::min(kBlockBytes, stored.size() - begin)));
+      if (found != extent.block_crcs[block]) {
+        return Corrupt(fmt::format("{} of {}: the block at byte {} has CRC32C {:08x}, recorded was {:08x}: the file is damaged; "
+                                   "restore from another snapshot",
+                                   key, job_.store->url(), part.file_begin + begin, found, extent.block_crcs[block]));
+      }
+    }
+    return Status::Ok();
+  }
+
+  Status Deliver(const BlockRun& part, ConstByteSpan stored, ByteSpan scratch) {
+    const ReadItem& item = job_.items[part.item];
+    ConstByteSpan raw = stored;
+    if (item.extent.codec != Codec::kNone) {
+      const ByteSpan decoded = scratch.first(item.extent.raw_bytes);
+      TSNAP_TRY(Decompress(item.extent.codec, stored, decoded));
+      raw = decoded;
+    }
+    if (item.memory.data == nullptr) return Status::Ok();
+    TSNAP_ASSIGN(Stager* stager, StagerFor(item.memory.data));
+    // The memory is narrowed to what is wanted, so that a block's other bytes touch nothing.
+    const Mapping mapping{Part(item.memory, item.memory_box, item.wanted), item.wanted, item.extent.box, item.extent.order};
+    return stager->Scatter(mapping, part.run.begin, raw);
+  }
+
+  ReadJob job_;
+  std::shared_ptr<BufferPool> buffers_;
+  std::vector<BlockRun> parts_;
+  std::vector<Fetch> fetches_;
+  Meter meter_;
+  std::mutex mutex_;
+  std::vector<Status> failures_;   // per object; guarded by mutex_
+};
+
+}  // namespace
+
+Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress, std::vector<Status>* objects) {
+  const int concurrency = engine.ConcurrencyFor(*job.store);
+  const size_t object_count = job.names.size();
+  for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
+  auto reading = std::make_shared<Reading>(std::move(job), engine.buffers());
+  WorkerPool::Watch watch;
+  watch.stall_seconds = engine.knobs().io_timeout_seconds;
+  watch.tick = [&] {
+    const Meter& meter = reading->meter();
+    if (progress) progress(meter.moved_bytes, meter.moved_bytes, meter.total_bytes);
+  };
+  Status run = engine.workers().Run(reading->fetch_count(), concurrency,
+                                    [reading](size_t number) { return reading->Run(number); }, watch);
+  if (progress && run.ok()) watch.tick();
+  *objects = run.ok() ? reading->TakeFailures() : std::vector<Status>(object_count, run);
+  TSNAP_TRY(std::move(run));
+  for (const Status& status : *objects) TSNAP_TRY(status);
+  return Status::Ok();
+}
+
+}  // namespace tsnap
