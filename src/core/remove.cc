@@ -1,0 +1,120 @@
+// Removing a snapshot, and what takes that never committed left behind.
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/commit.h"
+#include "core/snapshot.h"
+#include "format/native/names.h"
+
+namespace tsnap {
+
+namespace {
+
+int64_t UnixNow() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Garbage at one place of snapshots: `prefix` is "" or "<folder>/".
+class Collector {
+ public:
+  Collector(Store& store, double min_age_seconds, const GcOptions& options, GcResult* result)
+      : store_(store), min_age_seconds_(min_age_seconds), options_(options), result_(result) {}
+
+  Status Collect(const std::string& prefix) {
+    std::vector<std::string> ids;
+    TSNAP_TRY(store_.ListParts(prefix, [&](const std::string& part) {
+      if (native::IsId(part)) ids.push_back(part);
+      return Status::Ok();
+    }));
+    for (const std::string& id : ids) TSNAP_TRY(CollectTake(prefix, id));
+    return Status::Ok();
+  }
+
+ private:
+  // Asked anew before each removal: a take may commit while we look.
+  Result<bool> IsCommitted(const std::string& prefix, const std::string& id) {
+    Result<Bytes> text = store_.Get(prefix + native::kRecordKey, native::kMaxRecordBytes, nullptr);
+    if (!text.ok() && text.status().code() == Code::kNotFound) return false;
+    if (!text.ok()) return std::move(text).status();
+    Result<native::CommitRecord> record = native::DecodeRecord(*text);
+    if (!record.ok()) {
+      return std::move(record).status().While("collecting garbage: nothing is removed beside a commit record that cannot be read, at",
+                                              store_.url() + "/" + prefix);
+    }
+    return record->id == id;
+  }
+
+  Status CollectTake(const std::string& prefix, const std::string& id) {
+    uint64_t bytes = 0;
+    int64_t newest = 0;
+    std::vector<Entry> entries;
+    const std::string folder = prefix + id + "/";
+    TSNAP_TRY(store_.List(folder, [&](const Entry& entry) {
+      bytes += entry.bytes;
+      newest = std::max(newest, entry.modified_unix_seconds);   // the marker's time, or a younger file's
+      entries.push_back(entry);
+      return Status::Ok();
+    }));
+    TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
+    if (committed) return Status::Ok();
+    if (static_cast<double>(UnixNow() - newest) < min_age_seconds_) {
+      ++result_->takes_kept;
+      return Status::Ok();
+    }
+    if (!options_.dry_run) TSNAP_TRY(store_.RemoveAll(folder));
+    ++result_->takes_removed;
+    result_->bytes_removed += bytes;
+    if (options_.removed) {
+      for (const Entry& entry : entries) options_.removed(entry.key, entry.bytes);
+    }
+    return Status::Ok();
+  }
+
+  Store& store_;
+  const double min_age_seconds_;
+  const GcOptions& options_;
+  GcResult* result_;
+};
+
+}  // namespace
+
+Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+  std::string id;
+  Result<native::CommitRecord> record = ReadRecord(*store, nullptr);
+  if (record.ok()) {
+    id = record->id;
+  } else if (record.status().code() != Code::kCorrupt) {
+    return std::move(record).status();
+  }
+  TSNAP_TRY(store->Remove(native::kRecordKey).While("removing the commit record of", store->url()));
+  TSNAP_TRY(store->SyncFolder(""));
+  // A damaged record names nothing that can be trusted: its data is left to gc.
+  if (!id.empty()) TSNAP_TRY(store->RemoveAll(id + "/").While("removing the data of", store->url()));
+  bool empty = true;
+  TSNAP_TRY(store->ListParts("", [&](const std::string&) {
+    empty = false;
+    return Status::Ok();
+  }));
+  return empty ? store->RemoveAll("") : Status::Ok();
+}
+
+Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options, GcResult* result) {
+  *result = GcResult();
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+  const double min_age = options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
+  Collector collector(*store, min_age, options, result);
+  std::vector<std::string> folders;
+  TSNAP_TRY(store->ListParts("", [&](const std::string& part) {
+    if (!native::IsId(part) && part != native::kRecordKey) folders.push_back(part);
+    return Status::Ok();
+  }));
+  TSNAP_TRY(collector.Collect(""));
+  for (const std::string& folder : folders) TSNAP_TRY(collector.Collect(folder + "/"));
+  return Status::Ok();
+}
+
+}  // namespace tsnap

@@ -1,0 +1,152 @@
+#include "core/replicated_read.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/knobs.h"
+#include "base/protect.h"
+#include "core/agree.h"
+#include "engine/read.h"
+#include "stage/stager.h"
+
+namespace tsnap {
+
+namespace {
+
+// A part of one extent in a unit's buffer, in the extent's axis order.
+struct Share {
+  uint32_t target = 0;
+  const Extent* extent = nullptr;
+  Box box;
+  uint64_t begin = 0, bytes = 0;   // in the buffer
+};
+
+// What one rank reads and broadcasts at a time: at most one transfer, or one item that is larger.
+struct Unit {
+  std::vector<Share> shares;
+  uint64_t bytes = 0;
+};
+
+// A contiguous view of a box in the given axis order.
+ArrayView BufferView(const ObjectMeta& meta, const Box& box, const AxisOrder& order, std::byte* data) {
+  ArrayView view = ContiguousView(meta.dtype, meta.item_bytes, box.ndim, box.shape, data);
+  int64_t stride = meta.item_bytes;
+  for (int i = box.ndim - 1; i >= 0; --i) {
+    const uint8_t axis = order[static_cast<size_t>(i)];
+    view.strides_bytes[axis] = stride;
+    stride *= std::max<int64_t>(1, box.shape[axis]);
+  }
+  return view;
+}
+
+class ReplicatedReading {
+ public:
+  ReplicatedReading(Comm& comm, Engine& engine, const ReplicatedJob& job) : comm_(comm), engine_(engine), job_(job) {}
+
+  Status Run(Status local, std::vector<Status>* objects) {
+    if (local.ok()) local = Protect([&] { return Cut(objects); });
+    TSNAP_TRY(Agree(comm_, local));
+    const auto readers = static_cast<size_t>(comm_.size());
+    for (size_t first = 0; first < units_.size(); first += readers) {
+      Status round = Round(first, std::min(readers, units_.size() - first));
+      if (!round.ok()) {
+        MarkFrom(first, round, objects);
+        return round;
+      }
+    }
+    return Status::Ok();
+  }
+
+ private:
+  Status Cut(std::vector<Status>* objects) {
+    objects->assign(job_.targets.size(), Status());
+    for (uint32_t t = 0; t < job_.targets.size(); ++t) {
+      const ObjectRecord& record = *job_.targets[t].record;
+      const auto item_bytes = static_cast<uint64_t>(record.meta.item_bytes);
+      for (const Extent& extent : record.extents) {
+        for (const Box& box : CutIntoChunks(extent.box, extent.order, record.meta.item_bytes, kTransferBytes)) {
+          const uint64_t bytes = Volume(box) * item_bytes;
+          if (bytes == 0) continue;
+          if (units_.empty() || units_.back().bytes + bytes > kTransferBytes) units_.emplace_back();
+          Unit& unit = units_.back();
+          unit.shares.push_back({t, &extent, box, unit.bytes, bytes});
+          unit.bytes += AlignUp(bytes, kSmallExtentAlignment);
+        }
+      }
+    }
+    return Status::Ok();
+  }
+
+  // Unit first + r is read by rank r; then each is broadcast in turn.
+  Status Round(size_t first, size_t count) {
+    const auto rank = static_cast<size_t>(comm_.rank());
+    ByteSpan mine, theirs;
+    Status local = Protect([&] {
+      uint64_t largest = 0;
+      for (size_t u = first; u < first + count; ++u) largest = std::max(largest, units_[u].bytes);
+      largest = AlignUp(largest, kExtentAlignment);
+      buffer_.resize(std::max<uint64_t>(buffer_.size(), 2 * largest));
+      mine = ByteSpan(buffer_).first(largest);
+      theirs = ByteSpan(buffer_).subspan(largest, largest);
+      return rank < count ? ReadUnit(units_[first + rank], mine) : Status::Ok();
+    });
+    TSNAP_TRY(Agree(comm_, local));
+    for (size_t r = 0; r < count; ++r) {
+      const Unit& unit = units_[first + r];
+      const ByteSpan bytes = (r == rank ? mine : theirs).first(unit.bytes);
+      TSNAP_TRY(comm_.Bcast(bytes, static_cast<int>(r)));
+      if (local.ok()) local = Protect([&] { return Deliver(unit, bytes); });
+    }
+    return Agree(comm_, local);
+  }
+
+  Status ReadUnit(const Unit& unit, ByteSpan buffer) {
+    ReadJob job{job_.store, job_.id, {}, {}, job_.verify};
+    for (const Share& share : unit.shares) {
+      const ObjectMeta& meta = job_.targets[share.target].record->meta;
+      ReadItem item;
+      item.extent = *share.extent;
+      item.wanted = item.memory_box = share.box;
+      item.memory = BufferView(meta, share.box, share.extent->order, buffer.data() + share.begin);
+      item.item_bytes = meta.item_bytes;
+      item.object = static_cast<uint32_t>(job.names.size());
+      job.items.push_back(std::move(item));
+      job.names.push_back(meta.path);
+    }
+    std::vector<Status> objects;
+    return ReadExtents(engine_, std::move(job), {}, &objects);
+  }
+
+  Status Deliver(const Unit& unit, ConstByteSpan bytes) {
+    for (const Share& share : unit.shares) {
+      const ReplicatedTarget& target = job_.targets[share.target];
+      const ObjectMeta& meta = target.record->meta;
+      TSNAP_ASSIGN(Stager* stager, StagerFor(target.memory.data));
+      const Mapping mapping{target.memory, WholeBox(meta.ndim, meta.shape), share.box, share.extent->order};
+      TSNAP_TRY(stager->Scatter(mapping, 0, bytes.subspan(share.begin, share.bytes)).While("delivering object", meta.path));
+    }
+    return Status::Ok();
+  }
+
+  void MarkFrom(size_t first, const Status& failure, std::vector<Status>* objects) {
+    for (size_t u = first; u < units_.size(); ++u) {
+      for (const Share& share : units_[u].shares) {
+        if ((*objects)[share.target].ok()) (*objects)[share.target] = failure;
+      }
+    }
+  }
+
+  Comm& comm_;
+  Engine& engine_;
+  const ReplicatedJob& job_;
+  std::vector<Unit> units_;
+  Bytes buffer_;   // of what this rank reads and what it receives; the budget's leases are left to the reading threads
+};
+
+}  // namespace
+
+Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local, std::vector<Status>* objects) {
+  return ReplicatedReading(comm, engine, job).Run(std::move(local), objects);
+}
+
+}  // namespace tsnap

@@ -1,0 +1,106 @@
+#include "core/snapshot.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/checksum.h"
+#include "base/protect.h"
+#include "core/agree.h"
+#include "core/commit.h"
+#include "core/index_io.h"
+
+namespace tsnap {
+
+Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs)
+    : store_(std::move(store)),
+      record_(std::move(record)),
+      knobs_(knobs),
+      engine_(knobs, knobs.memory_budget_bytes > 0 ? knobs.memory_budget_bytes : DefaultBudgetBytes(1)),
+      parts_(record_.parts.size()) {}
+
+Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const Knobs& knobs) {
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+  TSNAP_ASSIGN(native::CommitRecord record, ReadRecord(*store, nullptr));
+  return std::unique_ptr<Snapshot>(new Snapshot(std::move(store), std::move(record), knobs));
+}
+
+Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url, const Status& argument) {
+  Comm& comm = context.comm();
+  uint64_t hash = 0;
+  if (argument.ok()) hash = Hash64(url);
+  TSNAP_TRY(AgreeOnCall(context, Call::kSnapshotOpen, hash, argument));
+  std::shared_ptr<Store> store;
+  Bytes text;
+  Status local = Protect([&] {
+    TSNAP_ASSIGN(store, OpenStore(url, context.knobs(), /*create=*/false));
+    if (!store->traits().shared_by_ranks && comm.size() > 1) {
+      return Unsupported(fmt::format("{} is seen by one process only", url));
+    }
+    if (comm.rank() != 0) return Status::Ok();
+    TSNAP_ASSIGN(const native::CommitRecord record, ReadRecord(*store, nullptr));
+    TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(record));
+    const ConstByteSpan bytes = AsBytes(encoded);
+    text.assign(bytes.begin(), bytes.end());
+    return Status::Ok();
+  });
+  TSNAP_TRY(BroadcastBytes(comm, local, &text));
+  std::unique_ptr<Snapshot> snapshot;
+  TSNAP_TRY(Agree(comm, Protect([&] {
+    TSNAP_ASSIGN(native::CommitRecord record, native::DecodeRecord(text));
+    snapshot.reset(new Snapshot(std::move(store), std::move(record), context.knobs()));
+    return Status::Ok();
+  })));
+  return snapshot;
+}
+
+Result<const IndexPart*> Snapshot::Part(uint64_t number) {
+  std::lock_guard lock(mutex_);
+  if (!parts_[number]) {
+    TSNAP_ASSIGN(IndexPart part, LoadPart(*store_, record_, number));
+    parts_[number] = std::make_unique<IndexPart>(std::move(part));
+  }
+  return static_cast<const IndexPart*>(parts_[number].get());
+}
+
+Result<const std::vector<const ObjectRecord*>*> Snapshot::Objects() {
+  std::vector<std::pair<std::string, const ObjectRecord*>> sorted;
+  {
+    std::lock_guard lock(mutex_);
+    if (objects_ready_) return &objects_;
+  }
+  for (uint64_t number = 0; number < parts_.size(); ++number) {
+    TSNAP_ASSIGN(const IndexPart* part, Part(number));
+    for (const ObjectRecord& record : part->objects) sorted.emplace_back(QualifiedPath(record.meta), &record);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  std::lock_guard lock(mutex_);
+  if (!objects_ready_) {
+    std::vector<const ObjectRecord*> objects;
+    objects.reserve(sorted.size());
+    for (const auto& [path, record] : sorted) objects.push_back(record);
+    objects_ = std::move(objects);
+    objects_ready_ = true;
+  }
+  return &objects_;
+}
+
+Result<const ObjectRecord*> Snapshot::Find(std::string_view qualified_path) {
+  int64_t rank = -1;
+  std::string path;
+  TSNAP_TRY(SplitQualifiedPath(qualified_path, &rank, &path));
+  const uint64_t number =
+      rank >= 0 ? PartOfPrivate(record_.placement, rank, path) : PartOfShared(record_.placement, path);
+  TSNAP_ASSIGN(const IndexPart* part, Part(number));
+  const ObjectRecord* record = FindObject(*part, std::string(qualified_path));
+  if (record != nullptr) return record;
+  return NotFound(fmt::format("object \"{}\" is not in the snapshot {}", qualified_path, store_->url()));
+}
+
+void Snapshot::set_progress(ProgressCallback progress) {
+  std::lock_guard lock(mutex_);
+  progress_ = std::move(progress);
+}
+
+}  // namespace tsnap

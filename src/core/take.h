@@ -1,0 +1,31 @@
+// Taking a snapshot: the nine steps of the design, in order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "catalog/extent.h"
+#include "core/context.h"
+#include "core/state.h"
+#include "engine/engine.h"
+
+namespace tsnap {
+
+enum class ReplicatedCheck { kShape, kContent, kNone };
+
+struct TakeOptions {
+  bool overwrite = false;
+  Codec codec = Codec::kNone;
+  ReplicatedCheck replicated_check = ReplicatedCheck::kShape;
+  bool durable = true;
+  uint64_t chunk_bytes = 0, slab_bytes = 0;   // 0 = by store
+  bool has_metadata = false;
+  std::string metadata;
+  ProgressCallback progress;
+};
+
+// Collective. `argument` is a failure that the caller met before (bad arguments): it is agreed on like any other.
+Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options, const Status& argument);
+
+}  // namespace tsnap

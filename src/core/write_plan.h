@@ -1,0 +1,36 @@
+// What this rank writes: its private objects, its boxes of sharded arrays and its share of the replicated ones (step 3 of a take).
+// Local; every rank computes the same shares.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/claims.h"
+#include "core/describe.h"
+#include "core/survey.h"
+#include "engine/write.h"
+#include "plan/batch.h"
+
+namespace tsnap {
+
+// Which object and box a source of the plan is.
+struct SourceRef {
+  uint32_t object = 0;
+  uint32_t box = 0;
+};
+
+struct LocalWritePlan {
+  WritePlan plan;
+  std::vector<WriteSource> sources;
+  std::vector<SourceRef> refs;       // parallel to sources
+};
+
+struct WriteSizes {
+  uint64_t chunk_bytes = 0, slab_bytes = 0;
+  bool with_codec = false;
+};
+
+LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects, const std::vector<LocalOmission>& omissions,
+                          const Survey& survey, int rank, int size, const WriteSizes& sizes);
+
+}  // namespace tsnap
