@@ -62,6 +62,8 @@ Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const S
                                   arguments_hash, ~arguments_hash, KeyOf(comm, local)};
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
   if (wire[0] != ~wire[1]) {
+    // A rank that closes is gone after this: the others would wait for it in vain.
+    if (wire[0] == static_cast<uint64_t>(Call::kClose)) comm.Break();
     return Mismatch(fmt::format("the ranks called different functions, {} and {}, at the same time: every collective call must be "
                                 "made by all ranks in the same order", CallName(wire[0]), CallName(~wire[1])));
   }

@@ -86,7 +86,7 @@ class ClaimCheck {
         named_.try_emplace(path, peer);
         continue;
       }
-      const auto [place, first] = known_.try_emplace(path, Known{std::move(record.meta), peer});
+      const auto [place, first] = known_.try_emplace(path, Known{record.meta, peer});
       if (first) continue;
       std::string difference = Difference(place->second.meta, record.meta);
       if (difference.empty() && place->second.meta.coverage != record.meta.coverage) difference = "different coverage";

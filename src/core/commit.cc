@@ -85,6 +85,10 @@ Status Committer::Settle(Status failure) {
     return {failure.code(), fmt::format("committing at {}: the snapshot is there, but may not survive a crash of the machine: {}",
                                         store_->url(), failure.message())};
   }
+  if (!found.ok() && found.status().code() != Code::kNotFound) {
+    return {failure.code(), fmt::format("committing at {}: the snapshot may or may not be there, since its commit record cannot be "
+                                        "read back ({}): {}", store_->url(), found.status().message(), failure.message())};
+  }
   return std::move(failure).While("committing at", store_->url());
 }
 

@@ -1,5 +1,5 @@
-// Lays extents out one after the other: a cursor in the current slab, and the segment that still takes small extents.
-// Knows sizes only: not where the bytes come from, nor how they are written.
+// Lays extents out one after the other: a cursor in the current slab, and the segment that still
+// takes small extents. Knows sizes only: not where the bytes come from, nor how they are written.
 #include "plan/batch.h"
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace {
 
 bool IsLarge(const PlannedExtent& extent) { return extent.raw_bytes >= kLargeExtentBytes; }
 
-// Large extents before small ones, both in their order. The large ones are few (1 MiB each): only they are set aside.
+// Large extents before small ones, both in their order. The large ones are few (1 MiB each): only
+// they are set aside.
 void PutLargeFirst(std::vector<PlannedExtent>* extents) {
   if (std::is_partitioned(extents->begin(), extents->end(), IsLarge)) return;
   std::vector<PlannedExtent> large;
@@ -29,7 +30,9 @@ void PutLargeFirst(std::vector<PlannedExtent>* extents) {
 class Layout {
  public:
   Layout(WritePlan* plan, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec)
-      : plan_(*plan), slab_bytes_(slab_bytes), with_codec_(with_codec),
+      : plan_(*plan),
+        slab_bytes_(slab_bytes),
+        with_codec_(with_codec),
         transfer_bytes_(std::max(transfer_bytes / kBlockBytes * kBlockBytes, kBlockBytes)) {}
 
   void Place(uint32_t number) {
@@ -98,19 +101,21 @@ class Layout {
   const uint64_t slab_bytes_;
   const bool with_codec_;
   const uint64_t transfer_bytes_;
-  uint64_t end_ = 0;    // of what lies in the current slab
-  bool open_ = false;   // the last segment takes more small extents
+  uint64_t end_ = 0;   // of what lies in the current slab
+  bool open_ = false;  // the last segment takes more small extents
 };
 
 }  // namespace
 
-WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec) {
+WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes,
+                bool with_codec) {
   WritePlan plan;
   plan.extents = std::move(extents);
   PutLargeFirst(&plan.extents);
   plan.pieces.reserve(plan.extents.size());
   Layout layout(&plan, slab_bytes, transfer_bytes, with_codec);
-  for (size_t number = 0; number < plan.extents.size(); ++number) layout.Place(static_cast<uint32_t>(number));
+  for (size_t number = 0; number < plan.extents.size(); ++number)
+    layout.Place(static_cast<uint32_t>(number));
   return plan;
 }
 

@@ -1,6 +1,6 @@
-// A cell is cut at the middle one of the box faces inside it, along the axis that leaves the least work, until it holds
-// few boxes or no cut helps; then pairs are compared along one axis. A pair is visited in the one cell that holds the
-// lowest corner of its common part.
+// A cell is cut at the middle one of the box faces inside it, along the axis that leaves the least
+// work, until it holds few boxes or no cut helps; then pairs are compared along one axis. A pair is
+// visited in the one cell that holds the lowest corner of its common part.
 #include "plan/box_pairs.h"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ double Work(const Cut& cut) {
   return below * below + above * above;
 }
 
-// The middle one of the lower faces inside the cell, or of the upper faces where there are none. False without faces.
+// The middle one of the lower faces inside the cell, or of the upper faces where there are none.
+// False without faces.
 bool MiddleFace(const Box& cell, std::span<const Box> boxes, const Numbers& numbers, size_t axis,
                 std::vector<int64_t>* faces, int64_t* middle) {
   faces->clear();
@@ -98,9 +99,11 @@ class PairFinder {
       const Cut cut = BestCut(cell, boxes_, numbers);
       const auto all = static_cast<double>(numbers.size());
       if (cut.axis >= 0 && Work(cut) < 0.85 * all * all) {
-        Numbers below = Meeting(Below(cell, cut), boxes_, numbers), above = Meeting(Above(cell, cut), boxes_, numbers);
+        Numbers below = Meeting(Below(cell, cut), boxes_, numbers),
+                above = Meeting(Above(cell, cut), boxes_, numbers);
         Numbers().swap(numbers);
-        return Search(Below(cell, cut), std::move(below)) && Search(Above(cell, cut), std::move(above));
+        return Search(Below(cell, cut), std::move(below)) &&
+               Search(Above(cell, cut), std::move(above));
       }
     }
     return Compare(cell, std::move(numbers));
@@ -109,7 +112,8 @@ class PairFinder {
  private:
   // Along the axis on which the boxes are shortest only those that follow soon are compared.
   bool Compare(const Box& cell, Numbers numbers) {
-    if (numbers.size() > kFewBoxes || cell.ndim == 0) return CompareSorted(cell, std::move(numbers));
+    if (numbers.size() > kFewBoxes || cell.ndim == 0)
+      return CompareSorted(cell, std::move(numbers));
     for (size_t i = 0; i < numbers.size(); ++i)
       for (size_t j = i + 1; j < numbers.size(); ++j)
         if (!VisitIfMeeting(cell, numbers[i], numbers[j])) return false;
@@ -119,11 +123,14 @@ class PairFinder {
   bool CompareSorted(const Box& cell, Numbers numbers) {
     const size_t axis = ShortestAxis(cell, numbers);
     std::sort(numbers.begin(), numbers.end(), [&](uint32_t a, uint32_t b) {
-      return boxes_[a].offset[axis] != boxes_[b].offset[axis] ? boxes_[a].offset[axis] < boxes_[b].offset[axis] : a < b;
+      return boxes_[a].offset[axis] != boxes_[b].offset[axis]
+                 ? boxes_[a].offset[axis] < boxes_[b].offset[axis]
+                 : a < b;
     });
     for (size_t i = 0; i < numbers.size(); ++i)
       for (size_t j = i + 1; j < numbers.size(); ++j) {
-        if (cell.ndim > 0 && boxes_[numbers[j]].offset[axis] >= End(boxes_[numbers[i]], axis)) break;
+        if (cell.ndim > 0 && boxes_[numbers[j]].offset[axis] >= End(boxes_[numbers[i]], axis))
+          break;
         if (!VisitIfMeeting(cell, numbers[i], numbers[j])) return false;
       }
     return true;
@@ -191,7 +198,8 @@ Box Grow(const Box& cell, std::span<const Box> boxes, Box gap) {
 
 }  // namespace
 
-void ForEachPair(const Box& cell, std::span<const Box> boxes, const std::function<bool(uint32_t, uint32_t)>& visit) {
+void ForEachPair(const Box& cell, std::span<const Box> boxes,
+                 const std::function<bool(uint32_t, uint32_t)>& visit) {
   PairFinder(boxes, visit).Search(cell, AllNumbers(boxes));
 }
 

@@ -1,5 +1,5 @@
-// Pairs of boxes that meet, found by cutting space until few boxes are left in each cell. Pure geometry: knows nothing of
-// ranks or objects.
+// Pairs of boxes that meet, found by cutting space until few boxes are left in each cell. Pure
+// geometry: knows nothing of ranks or objects.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,14 @@
 
 namespace tsnap {
 
-// Calls visit(i, j), i < j, once for each pair of boxes that have a part in common, until it returns false. The boxes are
-// not empty and lie within `cell`. Near-linear in boxes and pairs for boxes that planes separate well, as grids,
-// pencils and recursive cuts do.
-void ForEachPair(const Box& cell, std::span<const Box> boxes, const std::function<bool(uint32_t, uint32_t)>& visit);
+// Calls visit(i, j), i < j, once for each pair of boxes that have a part in common, until it
+// returns false. The boxes are not empty and lie within `cell`. Near-linear in boxes and pairs for
+// boxes that planes separate well, as grids, pencils and recursive cuts do.
+void ForEachPair(const Box& cell, std::span<const Box> boxes,
+                 const std::function<bool(uint32_t, uint32_t)>& visit);
 
-// A box within `cell` that no one of the disjoint boxes touches, as large as it can be grown, or an empty one when they
-// fill the cell. The boxes are not empty and lie within `cell`.
+// A box within `cell` that no one of the disjoint boxes touches, as large as it can be grown, or an
+// empty one when they fill the cell. The boxes are not empty and lie within `cell`.
 Box FindGap(const Box& cell, std::span<const Box> boxes);
 
 }  // namespace tsnap

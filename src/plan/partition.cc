@@ -1,4 +1,5 @@
-// Longest-first partition over a heap of loads. Knows numbers only: not what the pieces are, nor who asks.
+// Longest-first partition over a heap of loads. Knows numbers only: not what the pieces are, nor
+// who asks.
 #include "plan/partition.h"
 
 #include <algorithm>
@@ -18,7 +19,9 @@ struct Load {
   int rank = 0;
 };
 
-bool Less(const Load& a, const Load& b) { return a.bytes != b.bytes ? a.bytes < b.bytes : a.rank < b.rank; }
+bool Less(const Load& a, const Load& b) {
+  return a.bytes != b.bytes ? a.bytes < b.bytes : a.rank < b.rank;
+}
 
 // Restores the heap after its root has grown: one way down, half the work of a pop and a push.
 void SinkRoot(std::vector<Load>* heap) {
@@ -45,13 +48,15 @@ std::vector<int> Partition(std::span<const uint64_t> loads, std::span<const uint
   if (loads.size() < 2 || sizes.empty()) return ranks;
 
   std::vector<Load> heap(loads.size());
-  for (size_t rank = 0; rank < loads.size(); ++rank) heap[rank] = {loads[rank], static_cast<int>(rank)};
+  for (size_t rank = 0; rank < loads.size(); ++rank)
+    heap[rank] = {loads[rank], static_cast<int>(rank)};
   std::sort(heap.begin(), heap.end(), Less);  // a sorted array is a heap
 
   std::vector<uint32_t> longest_first(sizes.size());
   std::iota(longest_first.begin(), longest_first.end(), 0u);
-  std::sort(longest_first.begin(), longest_first.end(),
-            [&](uint32_t a, uint32_t b) { return sizes[a] != sizes[b] ? sizes[a] > sizes[b] : a < b; });
+  std::sort(longest_first.begin(), longest_first.end(), [&](uint32_t a, uint32_t b) {
+    return sizes[a] != sizes[b] ? sizes[a] > sizes[b] : a < b;
+  });
 
   for (const uint32_t piece : longest_first) {
     ranks[piece] = heap.front().rank;
@@ -63,8 +68,10 @@ std::vector<int> Partition(std::span<const uint64_t> loads, std::span<const uint
 
 uint64_t ReplicatedChunkBytes(uint64_t total_bytes, int size, uint64_t chunk_bytes) {
   const uint64_t shares = kChunksPerRank * static_cast<uint64_t>(std::max(size, 1));
-  const uint64_t even = std::min(total_bytes / shares, chunk_bytes);  // the bound keeps the rounding from overflowing
-  return std::min(std::max(AlignUp(even, kBlockBytes), kLeastChunkBytes), std::max<uint64_t>(chunk_bytes, 1));
+  const uint64_t even =
+      std::min(total_bytes / shares, chunk_bytes);  // the bound keeps the rounding from overflowing
+  return std::min(std::max(AlignUp(even, kBlockBytes), kLeastChunkBytes),
+                  std::max<uint64_t>(chunk_bytes, 1));
 }
 
 }  // namespace tsnap

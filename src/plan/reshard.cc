@@ -1,6 +1,7 @@
-// The wanted part of a box is a regular pattern of runs in the extent: what is contiguous is one run, what repeats with
-// gaps shorter than a block is one run of blocks, and only what is farther apart is counted out. So the work is bounded
-// by the number of blocks, never by the number of elements. Knows nothing of files or memory.
+// The wanted part of a box is a regular pattern of runs in the extent: what is contiguous is one
+// run, what repeats with gaps shorter than a block is one run of blocks, and only what is farther
+// apart is counted out. So the work is bounded by the number of blocks, never by the number of
+// elements. Knows nothing of files or memory.
 #include "plan/reshard.h"
 
 #include <algorithm>
@@ -11,7 +12,8 @@
 namespace tsnap {
 namespace {
 
-// Joins [begin, end), rounded out to blocks, to the last run when they touch. Runs come in ascending order.
+// Joins [begin, end), rounded out to blocks, to the last run when they touch. Runs come in
+// ascending order.
 void AppendBlocks(uint64_t begin, uint64_t end, uint64_t stored_bytes, uint64_t block_bytes,
                   std::vector<ByteRun>* runs) {
   begin = begin / block_bytes * block_bytes;
@@ -59,21 +61,22 @@ bool Holds(const Box& box, size_t axis, int64_t first, int64_t last) {
 
 namespace detail {
 
-std::vector<ByteRun> NeededRuns(const Extent& extent, const Box& wanted, int64_t item_bytes, uint64_t transfer_bytes,
-                                uint64_t block_bytes) {
+std::vector<ByteRun> NeededRuns(const Extent& extent, const Box& wanted, int64_t item_bytes,
+                                uint64_t transfer_bytes, uint64_t block_bytes) {
   const Box part = Intersect(extent.box, wanted);
   if (IsEmpty(part)) return {};
   if (extent.codec != Codec::kNone) return {{0, extent.stored_bytes}};
 
-  // From the fastest axis outwards: `first` is the first wanted byte, `length` reaches to the end of the last one.
+  // From the fastest axis outwards: `first` is the first wanted byte, `length` reaches to the end
+  // of the last one.
   uint64_t first = 0, length = static_cast<uint64_t>(item_bytes), stride = length;
   std::vector<Repeat> repeats;  // fastest first
   for (int i = extent.box.ndim; i-- > 0;) {
     const size_t axis = extent.order[static_cast<size_t>(i)];
     const auto count = static_cast<uint64_t>(part.shape[axis]);
     first += static_cast<uint64_t>(part.offset[axis] - extent.box.offset[axis]) * stride;
-    // A gap shorter than a block holds no whole block that could be left out. Once a repeat is open, the axes outside
-    // it repeat too.
+    // A gap shorter than a block holds no whole block that could be left out. Once a repeat is
+    // open, the axes outside it repeat too.
     if (repeats.empty() && (count == 1 || stride - length < block_bytes)) {
       length += (count - 1) * stride;
     } else if (count > 1) {
@@ -100,7 +103,8 @@ std::vector<ByteRun> NeededRuns(const Extent& extent, const Box& wanted, int64_t
 
 }  // namespace detail
 
-std::vector<ByteRun> NeededRuns(const Extent& extent, const Box& wanted, int64_t item_bytes, uint64_t transfer_bytes) {
+std::vector<ByteRun> NeededRuns(const Extent& extent, const Box& wanted, int64_t item_bytes,
+                                uint64_t transfer_bytes) {
   return detail::NeededRuns(extent, wanted, item_bytes, transfer_bytes, kBlockBytes);
 }
 
@@ -109,8 +113,8 @@ bool RunIsWanted(const Extent& extent, const Box& wanted, int64_t item_bytes, co
   if (extent.codec != Codec::kNone) return Contains(wanted, extent.box);
   const Index first = IndexAt(extent, item_bytes, run.begin);
   const Index last = IndexAt(extent, item_bytes, run.begin + run.bytes - 1);
-  // Up to the first axis along which the run moves on, its indices must lie in the box. Along the axes inside that one it
-  // meets the end and the start, so the box must hold all of them.
+  // Up to the first axis along which the run moves on, its indices must lie in the box. Along the
+  // axes inside that one it meets the end and the start, so the box must hold all of them.
   bool moved = false;
   for (int i = 0; i < extent.box.ndim; ++i) {
     const size_t axis = extent.order[static_cast<size_t>(i)];

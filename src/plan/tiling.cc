@@ -1,5 +1,6 @@
-// Tiling by counting: claims that do not overlap fill a tile when their volumes add up to the tile's. So the search is
-// for overlaps only; a gap is looked for when it is known to be there. Knows nothing of who sent the claims.
+// Tiling by counting: claims that do not overlap fill a tile when their volumes add up to the
+// tile's. So the search is for overlaps only; a gap is looked for when it is known to be there.
+// Knows nothing of who sent the claims.
 #include "plan/tiling.h"
 
 #include <algorithm>
@@ -22,10 +23,13 @@ Clipped Clip(const Box& tile, std::span<const Claim> claims) {
   Clipped clipped;
   clipped.claims.reserve(claims.size());
   for (size_t i = 0; i < claims.size(); ++i)
-    if (!IsEmpty(Intersect(tile, claims[i].box))) clipped.claims.push_back(static_cast<uint32_t>(i));
+    if (!IsEmpty(Intersect(tile, claims[i].box)))
+      clipped.claims.push_back(static_cast<uint32_t>(i));
   const auto less = [&](uint32_t i, uint32_t j) {
     const Claim &a = claims[i], &b = claims[j];
-    return a.rank != b.rank ? a.rank < b.rank : a.box_index != b.box_index ? a.box_index < b.box_index : i < j;
+    return a.rank != b.rank             ? a.rank < b.rank
+           : a.box_index != b.box_index ? a.box_index < b.box_index
+                                        : i < j;
   };
   if (!std::is_sorted(clipped.claims.begin(), clipped.claims.end(), less))
     std::sort(clipped.claims.begin(), clipped.claims.end(), less);
@@ -36,15 +40,17 @@ Clipped Clip(const Box& tile, std::span<const Claim> claims) {
 
 Status OverlapError(const ObjectMeta& meta, const Claim& a, const Claim& b) {
   return Mismatch(fmt::format(
-      "object \"{}\": boxes {} of rank {} and {} of rank {} overlap in {}: register each element once{}", meta.path,
-      ToString(a.box), a.rank, ToString(b.box), b.rank, ToString(Intersect(a.box, b.box)),
+      "object \"{}\": boxes {} of rank {} and {} of rank {} overlap in {}: register each element "
+      "once{}",
+      meta.path, ToString(a.box), a.rank, ToString(b.box), b.rank,
+      ToString(Intersect(a.box, b.box)),
       meta.coverage == Coverage::kExact ? ", or set its coverage to TSNAP_COVER_DUPLICATES" : ""));
 }
 
 Status GapError(const ObjectMeta& meta, const Box& gap) {
   return Mismatch(fmt::format(
-      "object \"{}\": {} of its global shape {} is held by no rank: register it{}", meta.path, ToString(gap),
-      ShapeToString(meta.ndim, meta.shape),
+      "object \"{}\": {} of its global shape {} is held by no rank: register it{}", meta.path,
+      ToString(gap), ShapeToString(meta.ndim, meta.shape),
       meta.coverage == Coverage::kExact ? ", or set its coverage to TSNAP_COVER_SPARSE" : ""));
 }
 
@@ -59,7 +65,8 @@ int CompareIndex(const Index& a, const Index& b, int ndim) {
   return 0;
 }
 
-// For each box the number of the first box that is equal to it. Where all ranks hold the same, pairs would be many.
+// For each box the number of the first box that is equal to it. Where all ranks hold the same,
+// pairs would be many.
 std::vector<uint32_t> FirstEqual(std::span<const Box> boxes) {
   std::vector<uint32_t> order(boxes.size()), first(boxes.size());
   std::iota(order.begin(), order.end(), 0u);
@@ -72,7 +79,8 @@ std::vector<uint32_t> FirstEqual(std::span<const Box> boxes) {
     return by_box != 0 ? by_box < 0 : i < j;
   });
   for (size_t k = 0; k < order.size(); ++k)
-    first[order[k]] = k > 0 && compare(order[k - 1], order[k]) == 0 ? first[order[k - 1]] : order[k];
+    first[order[k]] =
+        k > 0 && compare(order[k - 1], order[k]) == 0 ? first[order[k - 1]] : order[k];
   return first;
 }
 
@@ -122,7 +130,8 @@ std::vector<Remains> Resolve(const Box& tile, const Clipped& clipped) {
   return resolved;
 }
 
-Status CheckNoOverlap(const ObjectMeta& meta, const Box& tile, std::span<const Claim> claims, const Clipped& clipped) {
+Status CheckNoOverlap(const ObjectMeta& meta, const Box& tile, std::span<const Claim> claims,
+                      const Clipped& clipped) {
   Status status;
   ForEachPair(tile, clipped.boxes, [&](uint32_t i, uint32_t j) {
     status = OverlapError(meta, claims[clipped.claims[i]], claims[clipped.claims[j]]);
@@ -148,7 +157,8 @@ Status CheckTiling(const ObjectMeta& meta, const Box& tile, std::span<const Clai
     return CheckNoGap(meta, tile, stored);
   }
   Status status = CheckNoOverlap(meta, tile, claims, clipped);
-  if (status.ok() && meta.coverage == Coverage::kExact) status = CheckNoGap(meta, tile, clipped.boxes);
+  if (status.ok() && meta.coverage == Coverage::kExact)
+    status = CheckNoGap(meta, tile, clipped.boxes);
   return status;
 }
 
@@ -159,7 +169,8 @@ std::vector<Omission> ResolveDuplicates(const Box& tile, std::span<const Claim> 
   const std::vector<Remains> resolved = Resolve(tile, clipped);
   for (size_t i = 0; i < resolved.size(); ++i) {
     const Claim& claim = claims[clipped.claims[i]];
-    for (const Box& part : resolved[i].omitted) omissions.push_back({claim.rank, claim.box_index, part});
+    for (const Box& part : resolved[i].omitted)
+      omissions.push_back({claim.rank, claim.box_index, part});
   }
   return omissions;
 }

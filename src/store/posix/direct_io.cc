@@ -32,29 +32,37 @@ bool DirectPays(const std::string& folder) {
   return false;
 }
 
-// Opens and writes one block for real: a file system may take the flag and refuse the write.
-bool DirectWorks(const std::string& folder) {
+bool IsRefusal(int error) { return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS; }
+
+// Opens and writes one block for real: a file system may take the flag and refuse the write. kUnsupported when it refuses
+// either; a disk that fails or is full is told as such.
+Status TryDirect(const std::string& folder) {
   const std::string probe = TemporaryBeside(folder + "/probe");
-  Result<Descriptor> file = Open(probe, O_WRONLY | O_CREAT | O_EXCL | O_DIRECT, "probing direct I/O with");
-  if (!file.ok()) {
-    ::unlink(probe.c_str());   // some file systems make the file before they refuse the flag
-    return false;
-  }
-  ::unlink(probe.c_str());
+  const auto failed = [&](int error) {
+    if (!IsRefusal(error)) return FailedTo("probing direct I/O with", probe, error);
+    return Unsupported(fmt::format("direct I/O is switched on, but the file system at {} does not support it: switch direct_io off",
+                                   folder));
+  };
+  const Descriptor file(::open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC, 0666));
+  const int error = errno;
+  ::unlink(probe.c_str());   // some file systems make the file before they refuse the flag
+  if (!file) return failed(error);
   const std::unique_ptr<void, decltype(&std::free)> block(std::aligned_alloc(kDirectAlignment, kDirectAlignment), &std::free);
-  if (!block) return false;
+  if (!block) return Status::NoMemory();
   std::memset(block.get(), 0, kDirectAlignment);
-  return ::pwrite(file->get(), block.get(), kDirectAlignment, 0) == static_cast<ssize_t>(kDirectAlignment);
+  const ssize_t wrote = ::pwrite(file.get(), block.get(), kDirectAlignment, 0);
+  if (wrote == static_cast<ssize_t>(kDirectAlignment)) return Status::Ok();
+  return failed(wrote < 0 ? errno : EINVAL);
 }
 
 }  // namespace
 
 Result<bool> UseDirectIo(const std::string& folder, int setting) {
   if (setting == 2 || (setting == 0 && !DirectPays(folder))) return false;
-  if (DirectWorks(folder)) return true;
-  if (setting == 0) return false;
-  return Unsupported(fmt::format("direct I/O is switched on, but the file system at {} does not support it: switch direct_io off",
-                                 folder));
+  Status tried = TryDirect(folder);
+  if (tried.ok()) return true;
+  if (setting == 0) return false;   // what is wrong shows when the data is written
+  return tried;
 }
 
 }  // namespace tsnap::posix
