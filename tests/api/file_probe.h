@@ -1,0 +1,21 @@
+// Stands between the library and the operating system: counts the bytes that this process really reads from a snapshot's files,
+// and makes writes fail. The functions of the C library are defined anew in the program, which the library then calls.
+#pragma once
+
+#include <cstdint>
+
+namespace tsnap::test {
+
+struct FileReads {
+  uint64_t data_bytes = 0, data_reads = 0;    // of slabs
+  uint64_t index_bytes = 0, index_reads = 0;  // of index parts
+  uint64_t record_bytes = 0;
+};
+
+// Since the last call.
+FileReads TakeFileReads();
+
+// From now on writes to slabs fail with this errno; 0 = they work.
+void FailWrites(int error);
+
+}  // namespace tsnap::test

@@ -1,0 +1,210 @@
+// Garbage collection beside takes: one in progress is left alone, a dead one goes, what is committed stays, and a take whose
+// marker was taken away does not commit.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "alone.h"
+#include "damage.h"
+#include "fault_state.h"
+
+namespace tsnap::test {
+namespace {
+
+struct Collected {
+  tsnap_gc_result result = TSNAP_GC_RESULT_INIT;
+  std::set<std::string> keys;
+  uint64_t bytes = 0;
+};
+
+Collected Collect(const std::string& url, double min_age_seconds = 0, bool dry_run = false) {
+  Collected collected;
+  tsnap_gc_options options = TSNAP_GC_OPTIONS_INIT;
+  options.min_age_seconds = min_age_seconds;
+  options.dry_run = dry_run ? TSNAP_ON : TSNAP_OFF;
+  options.removed = [](const char* key, uint64_t bytes, void* user) {
+    static_cast<Collected*>(user)->keys.insert(key);
+    static_cast<Collected*>(user)->bytes += bytes;
+  };
+  options.removed_user = &collected;
+  CHECK_OK(tsnap_gc(url.c_str(), nullptr, &options, &collected.result));
+  CHECK(collected.bytes == collected.result.bytes_removed);
+  return collected;
+}
+
+// Runs `meanwhile` in the middle of a take, when data is written and nothing is committed.
+int32_t TakeWhile(Alone& alone, FaultState& state, const std::string& place, bool overwrite, std::function<void()> meanwhile) {
+  struct Once {
+    std::function<void()> call;
+    bool called = false;
+  } once{std::move(meanwhile), false};
+  tsnap_take_options options = SmallSlabs(overwrite);
+  options.progress = [](uint64_t, uint64_t written, uint64_t total, void* user) {
+    auto* one = static_cast<Once*>(user);
+    if (written < total || one->called) return;
+    one->called = true;
+    one->call();
+  };
+  options.progress_user = &once;
+  const int32_t code = tsnap_take(alone.get(), place.c_str(), state.get(), &options);
+  const std::string message = tsnap_last_error();
+  CHECK_TEXT(once.called, message);
+  return code;
+}
+
+void TakeInProgressIsLeftAlone() {
+  const Folder folder(NewFolder());
+  Alone alone;
+  FaultState state(0, 1);
+  const std::string place = folder / "run/a";
+  for (const bool overwrite : {false, true}) {
+    state.Fill(overwrite ? 2 : 1);
+    const int32_t code = TakeWhile(alone, state, place, overwrite, [&] {
+      for (const std::string& url : {place, folder / "run"}) {
+        const Collected by_default = Collect(url), after_an_hour = Collect(url, 3600);
+        CHECK(by_default.result.takes_removed == 0 && by_default.keys.empty() && by_default.result.takes_kept == 1);
+        CHECK(after_an_hour.result.takes_removed == 0 && after_an_hour.keys.empty());
+      }
+      if (overwrite) CheckPlaceHolds(place, 1, 1);
+      else CheckPlaceIsEmpty(place);
+    });
+    CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+    CheckPlaceHolds(place, 1, overwrite ? 2 : 1);
+    CHECK(IdsAt(place).size() == 1);
+  }
+}
+
+// A process that is killed in the middle of a take, as a child: what it wrote stays behind.
+void LeaveDeadTake(const std::string& place, uint64_t step, bool overwrite) {
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    Alone alone;
+    FaultState state(0, 1);
+    state.Fill(step);
+    TakeWhile(alone, state, place, overwrite, [] { kill(getpid(), SIGKILL); });
+    _exit(3);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+void DeadTakeGoesWhenItIsOld() {
+  const Folder folder(NewFolder());
+  const std::string run = folder / "run", kept = run + "/kept", dead = run + "/dead";
+  LeaveDeadTake(dead, 1, false);
+  {
+    Alone alone;
+    FaultState state(0, 1);
+    state.Fill(1);
+    const tsnap_take_options options = SmallSlabs();
+    CHECK_OK(tsnap_take(alone.get(), kept.c_str(), state.get(), &options));
+  }
+  LeaveDeadTake(kept, 2, true);
+  CheckPlaceIsEmpty(dead);
+  CheckPlaceHolds(kept, 1, 1);
+  CHECK(IdsAt(kept).size() == 2 && IdsAt(dead).size() == 1);
+
+  const Collected young = Collect(run);
+  CHECK(young.result.takes_removed == 0 && young.result.takes_kept == 2 && young.keys.empty());
+  Age(run, 100000);   // more than the day of the default
+  const Collected dry = Collect(run, 0, true);
+  CHECK(dry.result.takes_removed == 2 && dry.result.bytes_removed > 0);
+  CHECK(IdsAt(kept).size() == 2 && IdsAt(dead).size() == 1);
+  CHECK(Collect(run, 200000).result.takes_removed == 0);
+  const Collected gone = Collect(run);
+  CHECK(gone.result.takes_removed == 2 && gone.keys == dry.keys && gone.bytes == dry.bytes);
+  CHECK(IdsAt(kept).size() == 1);
+  CHECK(!std::filesystem::exists(dead) || IdsAt(dead).empty());
+  CheckPlaceHolds(kept, 1, 1);
+  CHECK(Collect(run).result.takes_removed == 0);
+}
+
+// Whose data gc took, or whose marker somebody removed, that does not commit, and the old snapshot stays.
+void TakeWithoutMarkerDoesNotCommit() {
+  const Folder folder(NewFolder());
+  Alone alone;
+  FaultState state(0, 1);
+  const std::string place = folder / "a";
+  const auto remove_markers = [&] {
+    for (const std::string& id : IdsAt(place)) std::filesystem::remove(place + "/" + id + "/taking");
+  };
+  const auto collect_as_if_old = [&] {
+    Age(place, 100000);
+    CHECK(Collect(place).result.takes_removed == 1);
+  };
+  for (const bool by_gc : {false, true}) {
+    for (const bool overwrite : {false, true}) {
+      Where() = std::string(by_gc ? "gc" : "by hand") + (overwrite ? ", overwriting" : "");
+      RemoveTree(place);
+      state.Fill(1);
+      if (overwrite) CHECK_OK(tsnap_take(alone.get(), place.c_str(), state.get(), nullptr));
+      state.Fill(2);
+      const int32_t code =
+          TakeWhile(alone, state, place, overwrite, by_gc ? std::function<void()>(collect_as_if_old) : remove_markers);
+      CHECK(code != TSNAP_OK);
+      if (overwrite) CheckPlaceHolds(place, 1, 1);
+      else CheckPlaceIsEmpty(place);
+      state.Fill(3);
+      const tsnap_take_options options = SmallSlabs(true);
+      CHECK_OK(tsnap_take(alone.get(), place.c_str(), state.get(), &options));
+      CheckPlaceHolds(place, 1, 3);
+    }
+  }
+}
+
+// Nothing is guessed beside a record that cannot be read.
+void DamagedRecordStopsTheCollector() {
+  const Folder folder(NewFolder());
+  const std::string place = folder / "a";
+  {
+    Alone alone;
+    FaultState state(0, 1, kSmallSizes);
+    state.Fill(1);
+    CHECK_OK(tsnap_take(alone.get(), place.c_str(), state.get(), nullptr));
+  }
+  const std::vector<std::string> files = FilesOf(place);
+  const std::string record = ReadFile(place + "/tsnap.json");
+  Age(place, 100000);
+  WriteFile(place + "/tsnap.json", record.substr(0, record.size() / 2));
+  tsnap_gc_options options = TSNAP_GC_OPTIONS_INIT;
+  options.min_age_seconds = 1;
+  CHECK(tsnap_gc(place.c_str(), nullptr, &options, nullptr) == TSNAP_E_CORRUPT);
+  CHECK(FilesOf(place) == files);
+  WriteFile(place + "/tsnap.json", record);
+  CheckPlaceHolds(place, 1, 1, kSmallSizes);
+}
+
+// What is not tsnap's is none of its business.
+void ForeignFilesStay() {
+  const Folder folder(NewFolder());
+  const std::string place = folder / "a";
+  LeaveDeadTake(place, 1, false);
+  WriteFile(place + "/notes.txt", "mine");
+  std::filesystem::create_directories(place + "/data/0");
+  WriteFile(place + "/data/0/0.0", "mine too");
+  const std::string almost(31, 'a');
+  std::filesystem::create_directories(place + "/" + almost);
+  WriteFile(place + "/" + almost + "/taking", "not an id");
+  Age(place, 100000);
+  CHECK(Collect(place).result.takes_removed == 1);
+  CHECK(ReadFile(place + "/notes.txt") == "mine" && ReadFile(place + "/data/0/0.0") == "mine too");
+  CHECK(std::filesystem::exists(place + "/" + almost + "/taking"));
+}
+
+}  // namespace
+}  // namespace tsnap::test
+
+int main(int argc, char** argv) {
+  using namespace tsnap::test;
+  return RunAlone(argc, argv, {{"take_in_progress_is_left_alone", TakeInProgressIsLeftAlone},
+                               {"dead_take_goes_when_it_is_old", DeadTakeGoesWhenItIsOld},
+                               {"take_without_marker_does_not_commit", TakeWithoutMarkerDoesNotCommit},
+                               {"damaged_record_stops_the_collector", DamagedRecordStopsTheCollector},
+                               {"foreign_files_stay", ForeignFilesStay}});
+}

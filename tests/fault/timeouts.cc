@@ -1,0 +1,238 @@
+// Ranks that are stopped, never call, or hang in the storage: the others are told in bounded time, their context is broken and
+// says so at once, closing is local, and what was committed before stays whole. Usage: timeouts CASE FOLDER; the case
+// restore_in_a_new_job is run afterwards, as a job of its own.
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "fault_state.h"
+#include "io_fault.h"
+#include "ranks.h"
+
+namespace tsnap::test {
+namespace {
+
+constexpr double kTimeoutSeconds = 2;
+constexpr double kSlackSeconds = 6;   // of a loaded machine
+std::string folder;
+
+std::string Kept() { return folder + "/kept"; }
+std::string Fresh() { return folder + "/fresh"; }
+
+// What is committed at the place is the old step or the new one, and all of it.
+void CheckOldOrNew(const std::string& place, bool may_be_empty, uint64_t old_step, uint64_t new_step) {
+  const Found found = ReadAll(place, WorldSize());
+  if (found.code == TSNAP_E_NOT_FOUND && !found.opened) {
+    CHECK(may_be_empty);
+    return;
+  }
+  CHECK_TEXT(found.code == TSNAP_OK && found.wrong.empty(), place + ": " + found.message + found.wrong);
+  CHECK(found.step == old_step || found.step == new_step);
+}
+
+void TakeKept() {
+  World world;
+  FaultState state(WorldRank(), WorldSize());
+  state.Fill(1);
+  const tsnap_take_options options = SmallSlabs(true);
+  CheckSame(tsnap_take(world.get(), Kept().c_str(), state.get(), &options), TSNAP_OK);
+}
+
+void CheckTimedOut(int32_t code, double begin) {
+  const double seconds = Now() - begin;
+  CHECK_TEXT(code == TSNAP_E_TIMEOUT, std::string(tsnap_status_name(code)) + " " + tsnap_last_error());
+  CHECK_TEXT(Contains(tsnap_last_error(), "rank "), tsnap_last_error());
+  CHECK_TEXT(seconds > 0.9 * kTimeoutSeconds && seconds < kTimeoutSeconds + kSlackSeconds, std::to_string(seconds) + " s");
+}
+
+// Everything fails without a wait, and closing needs nobody.
+void CheckBrokenAndClose(World& world, FaultState& state) {
+  const double begin = Now();
+  tsnap_snapshot* snapshot = nullptr;
+  CHECK(tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr) == TSNAP_E_TIMEOUT);
+  CHECK(tsnap_restore(world.get(), Kept().c_str(), state.get(), nullptr) == TSNAP_E_TIMEOUT);
+  CHECK(tsnap_snapshot_open_all(world.get(), Kept().c_str(), &snapshot) == TSNAP_E_TIMEOUT);
+  CHECK(Now() - begin < 1);
+  static_cast<void>(world.Close());
+  CHECK(world.get() == nullptr);
+  CHECK_TEXT(Now() - begin < 2, std::to_string(Now() - begin) + " s");
+}
+
+// One rank stays away while the others make the call.
+void OneRankNeverCalls(int away, bool restores) {
+  Where() = "rank " + std::to_string(away) + " never calls tsnap_" + (restores ? "restore" : "take");
+  World world(kTimeoutSeconds);
+  FaultState state(WorldRank(), WorldSize());
+  state.Fill(2);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (WorldRank() != away) {
+    const double begin = Now();
+    const int32_t code = restores ? tsnap_restore(world.get(), Kept().c_str(), state.get(), nullptr)
+                                  : tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr);
+    CheckTimedOut(code, begin);
+    CheckBrokenAndClose(world, state);
+    CheckPlaceIsEmpty(Fresh());
+    CheckPlaceHolds(Kept(), WorldSize(), 1);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (WorldRank() == away) {
+    // It comes too late. It may still be told that the others called something else; then that nobody is there.
+    int32_t code = TSNAP_OK;
+    for (int calls = 0; code != TSNAP_E_TIMEOUT; ++calls) {
+      CHECK(calls < 3);
+      const double begin = Now();
+      code = tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr);
+      CHECK(code == TSNAP_E_TIMEOUT || (restores && code == TSNAP_E_MISMATCH));
+      CHECK(Now() - begin < kTimeoutSeconds + kSlackSeconds);
+    }
+    CheckBrokenAndClose(world, state);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  CheckPlaceIsEmpty(Fresh());
+}
+
+void RankNeverCalls() {
+  TakeKept();
+  OneRankNeverCalls(WorldSize() - 1, false);
+  OneRankNeverCalls(0, false);
+  OneRankNeverCalls(WorldSize() - 1, true);
+}
+
+void StopNow(uint64_t, uint64_t, uint64_t, void*) {
+  static bool stopped = false;
+  if (!stopped) kill(getpid(), SIGSTOP);
+  stopped = true;
+}
+
+// The ranks but one; that one gets a communicator of its own, and nobody waits for it.
+MPI_Comm Without(int rank) {
+  MPI_Group world = MPI_GROUP_NULL, part = MPI_GROUP_NULL;
+  MPI_Comm made = MPI_COMM_NULL;
+  MPI_Comm_group(MPI_COMM_WORLD, &world);
+  if (WorldRank() == rank) {
+    MPI_Group_incl(world, 1, &rank, &part);
+  } else {
+    MPI_Group_excl(world, 1, &rank, &part);
+  }
+  MPI_Comm_create_group(MPI_COMM_WORLD, part, 7, &made);
+  MPI_Group_free(&part);
+  MPI_Group_free(&world);
+  return made;
+}
+
+// One rank is stopped: while it writes, or after some microseconds from the begin of the call. Rank 0 (or 1, when that is the
+// one) wakes it up when the others have given up.
+void OneRankStops(int stopped, std::optional<int> after_microseconds) {
+  Where() = "rank " + std::to_string(stopped) + " is stopped" +
+            (after_microseconds ? " after " + std::to_string(*after_microseconds) + " us" : " while it writes");
+  TakeKept();
+  World world(kTimeoutSeconds);
+  FaultState state(WorldRank(), WorldSize());
+  state.Fill(2);
+  int64_t pid = WorldRank() == stopped ? getpid() : 0;
+  pid = Largest(pid);
+  tsnap_take_options options = SmallSlabs(true);
+  std::thread timer;
+  if (WorldRank() == stopped && !after_microseconds) options.progress = StopNow;
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (WorldRank() == stopped && after_microseconds) {
+    timer = std::thread([&] {
+      usleep(static_cast<useconds_t>(*after_microseconds));
+      kill(getpid(), SIGSTOP);
+    });
+  }
+  double begin = Now();
+  int32_t code = tsnap_take(world.get(), Kept().c_str(), state.get(), &options);
+  if (timer.joinable()) timer.join();
+  if (WorldRank() == stopped) {
+    // Woken up, it learns the end of it soon, whatever it is.
+    CHECK(Now() - begin < 3 * (kTimeoutSeconds + kSlackSeconds));
+  } else {
+    if (code == TSNAP_OK && after_microseconds) {   // all was done before it stopped: the next call notices
+      begin = Now();
+      code = tsnap_take(world.get(), Kept().c_str(), state.get(), &options);
+    }
+    CheckTimedOut(code, begin);
+    CheckBrokenAndClose(world, state);
+    CheckOldOrNew(Kept(), false, 1, 2);
+  }
+  // A barrier of the others tells when all of them are through.
+  const int waker = stopped == 0 ? 1 : 0;
+  MPI_Comm others = Without(stopped);
+  if (WorldRank() != stopped) {
+    MPI_Barrier(others);
+    if (WorldRank() == waker) CHECK(kill(static_cast<pid_t>(pid), SIGCONT) == 0);
+  } else if (world.get() != nullptr) {
+    static_cast<void>(tsnap_take(world.get(), Kept().c_str(), state.get(), &options));   // the others are gone: bounded
+    static_cast<void>(world.Close());
+    CHECK(world.get() == nullptr);
+  }
+  MPI_Comm_free(&others);
+  MPI_Barrier(MPI_COMM_WORLD);
+  CheckOldOrNew(Kept(), false, 1, 2);
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
+void StoppedWhileWriting() {
+  OneRankStops(WorldSize() - 1, {});
+  OneRankStops(0, {});
+}
+
+void StoppedAtAnyTime() {
+  for (const int microseconds : {300, 1500, 4000}) OneRankStops(WorldSize() - 1, microseconds);
+  if (LongMode()) {
+    for (int microseconds = 100; microseconds < 20000; microseconds = microseconds * 3 / 2) {
+      OneRankStops(microseconds % WorldSize(), microseconds);
+    }
+  }
+}
+
+// A transfer hangs on one rank: all ranks are told after io_timeout_seconds without progress.
+void StorageThatHangs() {
+  TakeKept();
+  for (const bool overwrites : {false, true}) {
+    Where() = overwrites ? "overwriting" : "new place";
+    World world(60, kTimeoutSeconds);
+    FaultState state(WorldRank(), WorldSize());
+    state.Fill(2);
+    if (WorldRank() == WorldSize() - 1) IoFault::Arm("op=pwrite,n=1,sleep=9");
+    const double begin = Now();
+    const tsnap_take_options options = SmallSlabs(overwrites);
+    CheckTimedOut(tsnap_take(world.get(), (overwrites ? Kept() : Fresh()).c_str(), state.get(), &options), begin);
+    CHECK(Largest(IoFault::Seen()) > 0);
+    CheckBrokenAndClose(world, state);
+    CheckPlaceIsEmpty(Fresh());
+    CheckPlaceHolds(Kept(), WorldSize(), 1);
+    MPI_Barrier(MPI_COMM_WORLD);
+  }
+  sleep(8);   // what hung comes back, into memory that must still be there
+  CheckPlaceIsEmpty(Fresh());
+  CheckPlaceHolds(Kept(), WorldSize(), 1);
+}
+
+void RestoreInANewJob() {
+  World world;
+  FaultState state(WorldRank(), WorldSize());
+  state.Scribble();
+  CheckSame(tsnap_restore(world.get(), Kept().c_str(), state.get(), nullptr), TSNAP_OK);
+  CHECK(state.Holds(1) || state.Holds(2));
+  state.Fill(5);
+  CheckSame(tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr), TSNAP_OK);
+  CheckPlaceHolds(Fresh(), WorldSize(), 5);
+}
+
+}  // namespace
+}  // namespace tsnap::test
+
+int main(int argc, char** argv) {
+  using namespace tsnap::test;
+  if (argc == 3) folder = argv[2];
+  return RunRanks(argc, argv, {{"rank_never_calls", RankNeverCalls},
+                               {"stopped_while_writing", StoppedWhileWriting},
+                               {"stopped_at_any_time", StoppedAtAnyTime},
+                               {"storage_that_hangs", StorageThatHangs},
+                               {"restore_in_a_new_job", RestoreInANewJob}});
+}

@@ -1,0 +1,91 @@
+// The wrappers of pmpi_probe.h. Only calls that the library makes are here.
+
+#include "pmpi_probe.h"
+
+#include "tsnap/mpi.h"
+
+namespace tsnap::test {
+namespace {
+
+MpiTraffic traffic;
+MpiCall fail_next = MpiCall::kNone;
+
+bool Fails(MpiCall call) {
+  if (fail_next != call) return false;
+  fail_next = MpiCall::kNone;
+  return true;
+}
+
+uint64_t SizeOf(int count, MPI_Datatype type) {
+  int bytes = 0;
+  PMPI_Type_size(type, &bytes);
+  return static_cast<uint64_t>(count) * static_cast<uint64_t>(bytes);
+}
+
+void CountMessage(int count, MPI_Datatype type) {
+  ++traffic.messages;
+  traffic.message_bytes += SizeOf(count, type);
+}
+
+void CountCollective(uint64_t bytes) {
+  ++traffic.collectives;
+  traffic.collective_bytes += bytes;
+}
+
+}  // namespace
+
+MpiTraffic& Traffic() { return traffic; }
+void FailNext(MpiCall call) { fail_next = call; }
+
+}  // namespace tsnap::test
+
+using namespace tsnap::test;
+
+extern "C" {
+
+int MPI_Issend(const void* data, int count, MPI_Datatype type, int peer, int tag, MPI_Comm comm,
+               MPI_Request* request) {
+  if (Fails(MpiCall::kIssend)) return MPI_ERR_OTHER;
+  CountMessage(count, type);
+  return PMPI_Issend(data, count, type, peer, tag, comm, request);
+}
+
+int MPI_Isend(const void* data, int count, MPI_Datatype type, int peer, int tag, MPI_Comm comm,
+              MPI_Request* request) {
+  CountMessage(count, type);
+  return PMPI_Isend(data, count, type, peer, tag, comm, request);
+}
+
+int MPI_Send(const void* data, int count, MPI_Datatype type, int peer, int tag, MPI_Comm comm) {
+  CountMessage(count, type);
+  return PMPI_Send(data, count, type, peer, tag, comm);
+}
+
+int MPI_Ibarrier(MPI_Comm comm, MPI_Request* request) {
+  if (Fails(MpiCall::kIbarrier)) return MPI_ERR_OTHER;
+  CountCollective(0);
+  return PMPI_Ibarrier(comm, request);
+}
+
+int MPI_Iallreduce(const void* in, void* out, int count, MPI_Datatype type, MPI_Op op,
+                   MPI_Comm comm, MPI_Request* request) {
+  if (Fails(MpiCall::kIallreduce)) return MPI_ERR_OTHER;
+  CountCollective(SizeOf(count, type));
+  return PMPI_Iallreduce(in, out, count, type, op, comm, request);
+}
+
+int MPI_Iallgather(const void* in, int in_count, MPI_Datatype in_type, void* out, int out_count,
+                   MPI_Datatype out_type, MPI_Comm comm, MPI_Request* request) {
+  CountCollective(SizeOf(in_count, in_type));
+  return PMPI_Iallgather(in, in_count, in_type, out, out_count, out_type, comm, request);
+}
+
+int MPI_Ibcast(void* data, int count, MPI_Datatype type, int root, MPI_Comm comm,
+               MPI_Request* request) {
+  int rank = 0;
+  PMPI_Comm_rank(comm, &rank);
+  CountCollective(rank == root ? SizeOf(count, type) : 0);
+  return PMPI_Ibcast(data, count, type, root, comm, request);
+}
+
+}  // extern "C"

@@ -1,0 +1,23 @@
+// Stands between the code under test and MPI (the profiling interface of the MPI standard): counts
+// what this process sends, and makes a chosen call fail. Link pmpi_probe.cc into the test program.
+#pragma once
+
+#include <cstdint>
+
+namespace tsnap::test {
+
+struct MpiTraffic {
+  uint64_t messages = 0;  // point-to-point messages started here
+  uint64_t message_bytes = 0;
+  uint64_t collectives = 0;       // collective operations started here
+  uint64_t collective_bytes = 0;  // what this rank puts into them
+};
+
+MpiTraffic& Traffic();
+
+// The next nonblocking barrier, all-reduction, or send of this process returns MPI_ERR_OTHER, and
+// is not done.
+enum class MpiCall { kNone, kIbarrier, kIallreduce, kIssend };
+void FailNext(MpiCall call);
+
+}  // namespace tsnap::test

@@ -1,0 +1,216 @@
+#!/bin/sh
+# Sets the machine up, builds tsnap with warnings as errors, and runs every test there is. The last line is
+# "N passed, M failed"; the exit status is not 0 when M is not 0.
+tsnap_source=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+. "$tsnap_source/tests/setup.sh"
+
+usage() {
+  cat <<'END'
+usage: sh tests/run.sh [options]
+
+Installs the packages that are missing, builds with warnings as errors, and runs: all Meson tests, those of
+the core again under ASan+UBSan and under TSan, the fuzzers for a moment, programs built outside of the tree
+against an installed tsnap, and examples/quickstart.sh.
+
+  --quick         Meson tests and consumers only: no sanitizers, no fuzzers, no quickstart
+  --long          property and fault tests draw many more cases
+  --kills N       how often the kill -9 test kills a job (100)
+  --fuzz SECONDS  how long each fuzzer runs (15)
+  --sanitize      every suite under ASan+UBSan, those with MPI as well; nothing else
+  --mpich         builds with MPICH in a folder of its own and runs the tests with it; nothing else
+  --bench         the benchmarks, after the tests
+  --suite NAME    only this Meson suite, and nothing else
+  --help          this text
+
+Build folders lie under build/ of the repository; TSNAP_BUILD_ROOT names another place. TSNAP_SKIP_SETUP=1
+installs nothing. ccache is used when it is there.
+END
+}
+
+mode=all
+bench=0
+fuzz_seconds=15
+suite=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --help | -h) usage; exit 0 ;;
+    --quick) mode=quick ;;
+    --sanitize) mode=sanitize ;;
+    --mpich) mode=mpich ;;
+    --bench) bench=1 ;;
+    --long) TSNAP_TEST_LONG=1; export TSNAP_TEST_LONG ;;
+    --kills | --fuzz | --suite)
+      [ $# -ge 2 ] || fail "$1 wants a value; see --help"
+      case $1$2 in --suite*) ;; *[!0-9]) fail "$1 wants a number, not \"$2\"" ;; esac
+      case $1 in
+        --kills) TSNAP_TEST_KILLS=$2; export TSNAP_TEST_KILLS ;;
+        --fuzz) fuzz_seconds=$2 ;;
+        *) mode=suite; suite=$2 ;;
+      esac
+      shift ;;
+    *) usage >&2; fail "unknown option $1" ;;
+  esac
+  shift
+done
+
+passed=0
+failed=0
+started=$(now_seconds)
+
+# step NAME COMMAND...: one test of its own; says how it went and how long it took.
+step() {
+  step_name=$1
+  shift
+  step_started=$(now_seconds)
+  if "$@"; then
+    passed=$((passed + 1))
+    say "[ok]     $step_name ($(($(now_seconds) - step_started)) s)"
+  else
+    failed=$((failed + 1))
+    say "[FAILED] $step_name ($(($(now_seconds) - step_started)) s)"
+    return 1
+  fi
+}
+
+# meson_tests BUILD NAME SUITE...: runs these suites (none named: all but the benchmarks) and counts each test.
+meson_tests() {
+  build=$1
+  what=$2
+  shift 2
+  present=$(python3 "$tsnap_source/tests/meson_tests.py" suites "$build")
+  chosen=
+  for one in "$@"; do
+    for there in $present; do
+      [ "$one" = "$there" ] && chosen="$chosen --suite $one"
+    done
+  done
+  if [ $# -gt 0 ] && [ -z "$chosen" ]; then
+    failed=$((failed + 1))
+    say "[FAILED] $what: none of these suites exists: $*"
+    return 1
+  fi
+  tests_started=$(now_seconds)
+  rm -f "$build/meson-logs/testlog.json"
+  # Under an address space laid out at random, the thread sanitizer of g++ 12 cannot always start.
+  fixed_addresses=
+  case $build in
+    *tsan) ! setarch "$(uname -m)" -R true 2>/dev/null || fixed_addresses="setarch $(uname -m) -R" ;;
+  esac
+  # shellcheck disable=SC2086  # lists of options
+  $fixed_addresses meson test -C "$build" --no-rebuild --num-processes 2 --timeout-multiplier 3 --no-suite bench $chosen \
+    >"$build.tests.log" 2>&1 </dev/null
+  status=$?
+  python3 "$tsnap_source/tests/meson_tests.py" report "$build" "$build.counts" || return 1
+  read -r good bad <"$build.counts"
+  if [ $((good + bad)) = 0 ] || { [ "$status" != 0 ] && [ "$bad" = 0 ]; }; then
+    tail -n 20 "$build.tests.log"
+    bad=$((bad + 1))
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  verdict="[ok]    "
+  [ "$bad" = 0 ] || verdict="[FAILED]"
+  say "$verdict $what: $good passed, $bad failed ($(($(now_seconds) - tests_started)) s)"
+}
+
+# Suites that need no MPI and test the core's own code: what the sanitizers look at in every run.
+core_suites="unit contract property fault-core"
+
+sanitized() { # sanitized NAME SANITIZERS SUITE...
+  which=$1
+  sanitizers=$2
+  shift 2
+  step "build with -fsanitize=$sanitizers" ensure_build "$root/$which" -Dbuildtype=debugoptimized -Dwerror=true \
+    -Db_sanitize="$sanitizers" -Db_lundef=false -Dexamples=disabled || return 1
+  meson_tests "$root/$which" "tests under $which" "$@"
+}
+
+fuzz() { # fuzz SECONDS: every fuzzer, each from an empty corpus and what the sources bring along
+  found=0
+  find "$root/fuzz" -type f -perm -u+x -name 'fuzz_*' >"$root/fuzz.list"
+  while read -r fuzzer; do
+    found=1
+    one=$(basename "$fuzzer")
+    corpus=$(mktemp -d "${TMPDIR:-/tmp}/tsnap-fuzz.XXXXXX") || return 1
+    seeds=$tsnap_source/tests/fuzz/corpus/$one
+    [ -d "$seeds" ] || seeds=
+    # shellcheck disable=SC2086  # absent when there are no seeds
+    step "$one for $1 s" quietly "$root/$one.log" "$fuzzer" -max_total_time="$1" -timeout=10 \
+      -rss_limit_mb=2048 -artifact_prefix="$root/" "$corpus" $seeds
+    rm -rf "$corpus"
+  done <"$root/fuzz.list"
+  [ "$found" = 1 ] || step "fuzzers are there" false
+}
+
+quietly() { # quietly LOG COMMAND...: shows the end of its output only when it fails
+  quiet_log=$1
+  shift
+  "$@" >"$quiet_log" 2>&1 </dev/null && return 0
+  tail -n 40 "$quiet_log" | sed 's/^/    | /'
+  return 1
+}
+
+finish() {
+  say "$(($(now_seconds) - started)) s in all"
+  say "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+  exit $?
+}
+
+case $mode in
+  mpich) install_packages build test mpich ;;
+  *) install_packages build test ;;
+esac
+[ "$bench" = 0 ] || install_packages bench
+root=$(build_root) || fail "no place to build in: set TSNAP_BUILD_ROOT"
+# A sanitizer's finding ends the test; what MPI and its helpers leak at exit is not ours.
+ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1}
+UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
+TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+say "Building in $root; $(nproc) cores"
+
+case $mode in
+  sanitize)
+    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+    sanitized asan address,undefined
+    finish ;;
+  mpich)
+    TSNAP_MPIRUN=${TSNAP_MPIRUN:-mpirun.mpich}
+    export TSNAP_MPIRUN
+    step "build with MPICH" ensure_build "$root/mpich" -Dwerror=true -Dmpi_impl=mpich || finish
+    meson_tests "$root/mpich" "tests with MPICH"
+    step "consumers with MPICH" quietly "$root/consumers-mpich.log" \
+      sh "$tsnap_source/tests/consumers/run.sh" "$root/mpich"
+    step "quickstart with MPICH" quietly "$root/quickstart-mpich.log" \
+      sh "$tsnap_source/examples/quickstart.sh" --prebuilt "$root/mpich"
+    finish ;;
+esac
+
+step "build, warnings are errors" ensure_build "$root/test" -Dwerror=true || finish
+if [ "$mode" = suite ]; then
+  meson_tests "$root/test" "suite $suite" "$suite"
+  finish
+fi
+meson_tests "$root/test" "Meson tests"
+step "consumers outside of the tree" quietly "$root/consumers.log" \
+  sh "$tsnap_source/tests/consumers/run.sh" "$root/test"
+if [ "$bench" = 1 ]; then
+  step "build the benchmarks" ensure_build "$root/bench" --buildtype=release -Dbench=enabled &&
+    step "benchmarks" meson test -C "$root/bench" --no-rebuild --benchmark --verbose
+fi
+if [ "$mode" = all ]; then
+  step "quickstart" quietly "$root/quickstart.log" \
+    sh "$tsnap_source/examples/quickstart.sh" --prebuilt "$root/test"
+  # shellcheck disable=SC2086  # a list of suites
+  sanitized asan address,undefined $core_suites
+  # shellcheck disable=SC2086
+  sanitized tsan thread $core_suites
+  CC=clang CXX=clang++
+  if command -v ccache >/dev/null 2>&1; then CC="ccache clang" CXX="ccache clang++"; fi
+  export CC CXX
+  step "build with clang, fuzzers" ensure_build "$root/fuzz" -Dwerror=true \
+    -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dmpi=disabled -Dcli=disabled \
+    -Dexamples=disabled && fuzz "$fuzz_seconds"
+fi
+finish

@@ -1,0 +1,35 @@
+// Keys and ids of the native format.
+#include <criterion/criterion.h>
+
+#include <set>
+#include <string>
+
+#include "format/native/names.h"
+
+using namespace tsnap::native;
+
+Test(format_names, keys_are_those_of_the_format_page) {
+  const std::string id(32, 'a');
+  cr_assert_eq(MarkerKey(id), id + "/taking");
+  cr_assert_eq(IndexKey(id, 0), id + "/index/00000");
+  cr_assert_eq(IndexKey(id, 1234567), id + "/index/1234567");
+  cr_assert_eq(SlabFolder(id, 255), id + "/data/0");
+  cr_assert_eq(SlabKey(id, 256, 0), id + "/data/1/256.0");
+  cr_assert_eq(SlabKey(id, 99999, 12), id + "/data/390/99999.12");
+}
+
+Test(format_names, new_ids_are_ids_and_differ) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string id = NewId();
+    cr_assert(IsId(id), "%s", id.c_str());
+    cr_assert(seen.insert(id).second);
+  }
+}
+
+Test(format_names, what_is_no_id_is_refused) {
+  for (const char* text : {"", "abc", "0123456789abcdef0123456789abcdeg", "0123456789ABCDEF0123456789ABCDEF",
+                           "0123456789abcdef0123456789abcdef0", "../../../../../../../../../../../"}) {
+    cr_assert(!IsId(text), "%s", text);
+  }
+}

@@ -1,0 +1,92 @@
+// Where a URL leads, and what is said when it leads nowhere.
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "store/store.h"
+
+using namespace tsnap;
+
+namespace {
+
+Result<std::unique_ptr<Store>> Open(std::string_view url) { return OpenStore(url, Knobs(), false); }
+
+std::string UrlOf(std::string_view url) {
+  const Result<std::unique_ptr<Store>> store = Open(url);
+  cr_assert(store.ok(), "%s", store.status().ToString().c_str());
+  return (*store)->url();
+}
+
+void ExpectRefused(std::string_view url, Code code, const std::string& text) {
+  const Result<std::unique_ptr<Store>> store = Open(url);
+  cr_assert(store.status().code() == code, "%s: %s", std::string(url).c_str(), store.status().ToString().c_str());
+  cr_assert(store.status().message().find(text) != std::string::npos, "%s", store.status().message().c_str());
+  cr_assert(store.status().message().find('\n') == std::string::npos);
+}
+
+}  // namespace
+
+Test(store_open, a_plain_path_and_fs_lead_to_a_folder) {
+  cr_assert_eq(UrlOf("/scratch/run"), "/scratch/run");
+  cr_assert_eq(UrlOf("fs:///scratch/run"), "/scratch/run");
+  cr_assert_eq(UrlOf("run/step-10"), "run/step-10");
+  cr_assert_eq(UrlOf("fs://run/step-10"), "run/step-10");
+  cr_assert_eq(UrlOf("a b:c%41"), "a b:c%41");
+  cr_assert_eq(UrlOf("/odd/s3://name"), "/odd/s3://name");   // a scheme has no slash before it
+  cr_assert_eq(UrlOf("data.h5.d"), "data.h5.d");
+  cr_assert((*Open("/scratch/run"))->traits().shared_by_ranks);
+}
+
+Test(store_open, mem_leads_to_memory_by_name) {
+  cr_assert_eq(UrlOf("mem://x"), "mem://x");
+  Result<std::unique_ptr<Store>> first = Open("mem://x"), again = Open("mem://x/"), other = Open("mem://y");
+  cr_assert(first.ok() && again.ok() && other.ok());
+  cr_assert((*first)->Put("a", AsBytes("1"), false).ok());
+  cr_assert((*again)->Stat("a").ok());
+  cr_assert((*other)->Stat("a").status().code() == Code::kNotFound);
+  cr_assert(!(*first)->traits().shared_by_ranks);
+}
+
+Test(store_open, slashes_at_the_end_mean_nothing) {
+  cr_assert_eq(UrlOf("/scratch/run/"), "/scratch/run");
+  cr_assert_eq(UrlOf("fs://run///"), "run");
+  cr_assert_eq(UrlOf("mem://x//"), "mem://x");
+  cr_assert_eq(UrlOf("/"), "/");
+  cr_assert_eq(UrlOf("///"), "/");
+}
+
+Test(store_open, what_is_not_built_in_is_unsupported_and_says_what_to_use) {
+  ExpectRefused("s3://bucket/run", Code::kUnsupported, "S3");
+  ExpectRefused("gs://bucket/run", Code::kUnsupported, "Google");
+  ExpectRefused("gcs://bucket/run", Code::kUnsupported, "Google");
+  ExpectRefused("hdf5:///scratch/run.h5", Code::kUnsupported, "HDF5");
+  ExpectRefused("/scratch/run.h5", Code::kUnsupported, "HDF5");
+  ExpectRefused("/scratch/run.h5/", Code::kUnsupported, "HDF5");
+  ExpectRefused("fs://run.h5", Code::kUnsupported, "HDF5");
+  for (const std::string url : {"s3://bucket/run", "/scratch/run.h5"}) {
+    ExpectRefused(url, Code::kUnsupported, url);
+    ExpectRefused(url, Code::kUnsupported, "use a folder");
+  }
+}
+
+Test(store_open, a_malformed_url_is_invalid) {
+  ExpectRefused("", Code::kInvalid, "names no place");
+  ExpectRefused("fs://", Code::kInvalid, "fs://");
+  ExpectRefused("mem://", Code::kInvalid, "mem://");
+  ExpectRefused("s3://", Code::kInvalid, "s3://");
+  ExpectRefused("ftp://host/run", Code::kInvalid, "ftp");
+  ExpectRefused("S3://bucket", Code::kInvalid, "S3");
+  ExpectRefused("://run", Code::kInvalid, "://run");
+  ExpectRefused(std::string_view("/scratch/\0run", 13), Code::kInvalid, "NUL");
+}
+
+Test(store_open, opening_makes_the_place_only_when_asked_to) {
+  const std::string folder = std::filesystem::temp_directory_path() / ("tsnap-open-" + std::to_string(::getpid()));
+  cr_assert(OpenStore(folder + "/a/b", Knobs(), false).ok());
+  cr_assert(!std::filesystem::exists(folder));
+  cr_assert(OpenStore(folder + "/a/b/", Knobs(), true).ok());
+  cr_assert(std::filesystem::is_directory(folder + "/a/b"));
+  std::filesystem::remove_all(folder);
+}
