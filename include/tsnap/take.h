@@ -19,8 +19,10 @@ extern "C" {
 enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2 };
 
 /*
- * How a take checks that replicated objects are equal on all ranks: paths, dtypes and shapes; not
- * at all; or also their contents, by a 128-bit hash.
+ * How a take checks that replicated objects are equal on all ranks. SHAPE compares paths, dtypes and
+ * shapes, CONTENT also the contents, by a 128-bit hash. NONE asks for no check; the one of SHAPE is
+ * made all the same, since it costs nothing measurable and unequal sets would make a snapshot that
+ * cannot be restored.
  */
 enum {
   TSNAP_REPLICATED_CHECK_SHAPE = 1,

@@ -2,6 +2,8 @@
 // empty variable counts as unset.
 #include "base/knobs.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -209,6 +211,19 @@ uint64_t DefaultBudgetBytes(int local_ranks) {
   const uint64_t free_bytes = std::min(AvailableBytes(), CgroupLimitBytes());
   return std::max(free_bytes / 10 / static_cast<uint64_t>(std::max(local_ranks, 1)),
                   kLeastBudgetBytes);
+}
+
+int DefaultStagingThreads(int local_ranks) {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  const int processors = ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+  return std::clamp(processors / std::max(1, local_ranks), 1, 4);
+}
+
+Knobs WithMachineDefaults(Knobs knobs, int local_ranks) {
+  if (knobs.memory_budget_bytes == 0) knobs.memory_budget_bytes = DefaultBudgetBytes(local_ranks);
+  if (knobs.staging_threads == 0) knobs.staging_threads = DefaultStagingThreads(local_ranks);
+  return knobs;
 }
 
 }  // namespace tsnap

@@ -36,5 +36,9 @@ Status ResolveKnobs(Knobs* knobs);
 
 // A tenth of MemAvailable (or the cgroup's limit if smaller) divided by local_ranks; at least 16 MiB.
 uint64_t DefaultBudgetBytes(int local_ranks);
+// The processors that this process may use, divided by local_ranks; at least 1, at most 4.
+int DefaultStagingThreads(int local_ranks);
+// Fills what depends on the machine where it is still 0: the memory budget and the staging threads.
+Knobs WithMachineDefaults(Knobs knobs, int local_ranks);
 
 }  // namespace tsnap

@@ -68,11 +68,12 @@ struct Target {
 };
 
 Status ReadArguments(const char* url, tsnap_state* state, Target* out) {
-  if (url == nullptr) return Invalid("reading the arguments: url is NULL");
-  out->url = url;
+  // The state first: a restore that fails here reports its objects.
   TSNAP_TRY(CheckHandle(state, kStateMagic, "state"));
   TSNAP_TRY(out->state_in_use.Take(state, "state"));
   out->state = state->state;
+  if (url == nullptr) return Invalid("reading the arguments: url is NULL");
+  out->url = url;
   return Status::Ok();
 }
 
@@ -115,8 +116,12 @@ std::vector<const char*> List(const std::vector<std::string>& texts) {
 Status FillReport(tsnap_context* ctx, tsnap_report* out) {
   TSNAP_TRY(CheckIdle(ctx, kContextMagic, "context"));
   TSNAP_TRY(CheckOut(out, "tsnap_report"));
+  const Report& report = ctx->context->report();
+  if (!report.complete)
+    return {Code::kNoMemory,
+            "reporting on the last restore: memory ran out while the report was made; take every "
+            "object as not restored"};
   if (!ctx->report_listed) {
-    const Report& report = ctx->context->report();
     ctx->missing = List(report.missing);
     ctx->unexpected = List(report.unexpected);
     ctx->mismatched = List(report.mismatched);

@@ -46,9 +46,13 @@ Status Spread(Comm& comm, uint64_t key, const Status& local) {
   TSNAP_TRY(comm.Bcast(std::as_writable_bytes(std::span(wire)), winner));
   int32_t code = 0;
   std::memcpy(&code, wire.data(), sizeof code);
-  const std::string text(wire.data() + sizeof code);
-  if (comm.size() == 1) return {static_cast<Code>(code), text};
-  return {static_cast<Code>(code), fmt::format("rank {}: {}", winner, text)};
+  const char* text = wire.data() + sizeof code;
+  const Status named = Protect([&]() -> Status {
+    if (comm.size() == 1) return {static_cast<Code>(code), text};
+    return {static_cast<Code>(code), fmt::format("rank {}: {}", winner, text)};
+  });
+  // Without memory for the text the code is the same all the same.
+  return named.code() == static_cast<Code>(code) ? named : Status(static_cast<Code>(code), {});
 }
 
 }  // namespace

@@ -114,7 +114,12 @@ void Committer::Abandon() {
 }
 
 void Committer::Warn(const Status& status, const char* action) {
-  if (!status.ok()) log_.Write(LogLevel::kWarning, fmt::format("{}: {}", action, status.message()));
+  if (status.ok() || !log_.wants(LogLevel::kWarning)) return;
+  // A warning that finds no memory is lost: it must not end the take on this rank only.
+  static_cast<void>(Protect([&] {
+    log_.Write(LogLevel::kWarning, fmt::format("{}: {}", action, status.message()));
+    return Status::Ok();
+  }));
 }
 
 }  // namespace tsnap

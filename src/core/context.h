@@ -18,13 +18,14 @@ namespace tsnap {
 // What the last restore could not do, by qualified path. Each list is sorted.
 struct Report {
   std::vector<std::string> missing, unexpected, mismatched, not_restored;
+  bool complete = true;   // false: memory ran out while it was made
 };
 
 class Context {
  public:
   // Not collective; knobs are resolved. When it throws, comm is still the caller's, who has others to tell.
-  Context(std::unique_ptr<Comm>&& comm, Knobs knobs, Log log) : knobs_(std::move(knobs)), log_(log) {
-    if (knobs_.memory_budget_bytes == 0) knobs_.memory_budget_bytes = DefaultBudgetBytes(comm->local_ranks());
+  Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log)
+      : knobs_(WithMachineDefaults(knobs, comm->local_ranks())), log_(log) {
     comm->set_timeout_seconds(knobs_.collective_timeout_seconds);
     engine_ = std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
     comm_ = std::move(comm);

@@ -38,10 +38,11 @@ class Describer {
     if (depth >= kMaxNesting) {
       return Invalid(fmt::format("describing stateful \"{}\": statefuls are nested deeper than {}", path, kMaxNesting));
     }
-    out_->statefuls.push_back({path, &stateful});
-    const int index = static_cast<int>(out_->statefuls.size()) - 1;
     children_.push_back(std::make_unique<State>(path + "/", depth + 1));
     State& child = *children_.back();
+    // From here on nothing may fail before describe is called: what is listed is released.
+    out_->statefuls.push_back({path, &stateful});
+    const int index = static_cast<int>(out_->statefuls.size()) - 1;
     if (stateful.describe) TSNAP_TRY(stateful.describe(child));
     for (const auto& [below, entry] : child.entries()) {
       if (std::holds_alternative<RegisteredStateful>(entry)) {

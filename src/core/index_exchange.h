@@ -25,7 +25,7 @@ struct IndexSummary {
 
 struct IndexJob {
   Store* store = nullptr;
-  std::string id;
+  const std::string& id;
   Placement placement;
   bool durable = true;
   const std::vector<LocalObject>* objects = nullptr;

@@ -1,8 +1,9 @@
 // Mailbox: small index parts on their way to other ranks; one message per peer, however many records are put into it.
 #pragma once
 
-#include <functional>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "base/protect.h"
 #include "base/status.h"
@@ -19,7 +20,8 @@ class Mailbox {
 
   // Collective: sends everything, hands what arrived to `receive` in the order of the senders, and agrees on the outcome. `local` is this
   // rank's failure while it filled the mailbox.
-  Status Exchange(Comm& comm, Status local, const std::function<Status(int peer, IndexPart part)>& receive) {
+  template <class Receive>   // Status(int peer, IndexPart part)
+  Status Exchange(Comm& comm, Status local, Receive&& receive) {
     std::vector<Message> messages;
     if (local.ok()) {
       local = Protect([&] {

@@ -1,4 +1,5 @@
 // Removing a snapshot, and what takes that never committed left behind.
+#include <algorithm>
 #include <chrono>
 #include <set>
 #include <utility>
@@ -30,7 +31,8 @@ class Collector {
       return Status::Ok();
     }));
     for (const std::string& id : ids) TSNAP_TRY(CollectTake(prefix, id));
-    return Status::Ok();
+    if (options_.dry_run) return Status::Ok();
+    return store_.RemoveLeftovers(prefix, UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15)));
   }
 
  private:
@@ -59,7 +61,8 @@ class Collector {
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
-    if (committed) return Status::Ok();
+    // A folder that shows nothing may be a take that is about to write its marker.
+    if (committed || entries.empty()) return Status::Ok();
     if (static_cast<double>(UnixNow() - newest) < min_age_seconds_) {
       ++result_->takes_kept;
       return Status::Ok();

@@ -1,6 +1,7 @@
 #include "core/replicated_read.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/knobs.h"
@@ -43,9 +44,17 @@ class ReplicatedReading {
  public:
   ReplicatedReading(Comm& comm, Engine& engine, const ReplicatedJob& job) : comm_(comm), engine_(engine), job_(job) {}
 
+  // After a stall a thread may still write into the buffer: it is left to it.
+  ~ReplicatedReading() {
+    if (engine_.stuck()) new (std::nothrow) Bytes(std::move(buffer_));
+  }
+
   Status Run(Status local, std::vector<Status>* objects) {
     if (local.ok()) local = Protect([&] { return Cut(objects); });
-    TSNAP_TRY(Agree(comm_, local));
+    if (Status agreed = Agree(comm_, local); !agreed.ok()) {
+      objects->clear();   // nothing was read
+      return agreed;
+    }
     const auto readers = static_cast<size_t>(comm_.size());
     for (size_t first = 0; first < units_.size(); first += readers) {
       Status round = Round(first, std::min(readers, units_.size() - first));
@@ -131,7 +140,8 @@ class ReplicatedReading {
   void MarkFrom(size_t first, const Status& failure, std::vector<Status>* objects) {
     for (size_t u = first; u < units_.size(); ++u) {
       for (const Share& share : units_[u].shares) {
-        if ((*objects)[share.target].ok()) (*objects)[share.target] = failure;
+        // The code alone: a copy of the text could run out of memory here, on this rank only.
+        if ((*objects)[share.target].ok()) (*objects)[share.target] = Status(failure.code(), {});
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
@@ -47,20 +48,27 @@ class RestoreStory {
         return Status::Ok();
       });
     }
-    TSNAP_TRY(AgreeOnCall(context_, Call::kRestore, hash, local));
-    Status restored = Steps();
+    Status restored = AgreeOnCall(context_, Call::kRestore, hash, local);
+    if (!restored.ok()) {
+      ReportNothingRestored();
+      return restored;
+    }
+    restored = Steps();
     if (restored.code() == Code::kTimeout) comm_.Break();
+    // After a stall a thread may still write into what was described, which then is never released.
+    if (context_.engine().stuck()) new (std::nothrow) Description(std::move(description_));
     return restored;
   }
 
  private:
   Status Steps() {
     Status restored = DescribeState();
-    if (restored.ok()) restored = FetchState();
     if (!restored.ok()) {
-      ReportUnrestored();
+      ReportNothingRestored();
       return restored;
     }
+    restored = FetchState();
+    if (!restored.ok()) ReportUnrestored();
     return restored;
   }
 
@@ -129,10 +137,10 @@ class RestoreStory {
     // A rank whose own reads fail goes on with the others', so that each object is either restored or reported.
     std::vector<Status> outcomes;
     Status own_status = Protect([&] {
-      outcomes.assign(own_objects_.size(), Status());
       return ReadExtents(context_.engine(), std::move(own), options_.progress, &outcomes);
     });
     MarkRestored(own_objects_, own_status, outcomes);
+    outcomes.clear();   // what they say nothing of is as good as the whole
     Status together_status =
         ReadReplicated(comm_, context_.engine(), together, own_status.code() == Code::kTimeout ? own_status : Status::Ok(), &outcomes);
     MarkRestored(together_objects_, together_status, outcomes);
@@ -249,17 +257,35 @@ class RestoreStory {
   }
 
   void ReportUnrestored() {
-    const Status reported = Protect([&] {
-      auto& list = context_.report().not_restored;
-      list.clear();
+    MakeReport([&](std::vector<std::string>* list) {
       for (size_t i = 0; i < description_.objects.size(); ++i) {
         if (i < restored_.size() && restored_[i]) continue;
-        list.push_back(LocalName(description_.objects[i], comm_.rank()));
+        list->push_back(LocalName(description_.objects[i], comm_.rank()));
       }
+    });
+  }
+
+  // What is registered, where the state could not be described: a stateful stands for the objects below it.
+  void ReportNothingRestored() {
+    MakeReport([&](std::vector<std::string>* list) {
+      for (const auto& [path, entry] : state_.entries()) {
+        const auto* object = std::get_if<RegisteredObject>(&entry);
+        const bool shared = object != nullptr && object->meta.kind != Kind::kPrivate;
+        list->push_back(shared ? path : fmt::format("{}/{}", comm_.rank(), path));
+      }
+    });
+  }
+
+  template <class Fill>
+  void MakeReport(Fill fill) {
+    std::vector<std::string>& list = context_.report().not_restored;
+    const Status reported = Protect([&] {
+      list.clear();
+      fill(&list);
       std::sort(list.begin(), list.end());
       return Status::Ok();
     });
-    if (!reported.ok()) context_.log().Write(LogLevel::kWarning, "the report of a restore is incomplete: " + reported.message());
+    context_.report().complete = reported.ok();
   }
 
   Context& context_;

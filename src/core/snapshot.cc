@@ -16,8 +16,8 @@ namespace tsnap {
 Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs)
     : store_(std::move(store)),
       record_(std::move(record)),
-      knobs_(knobs),
-      engine_(knobs, knobs.memory_budget_bytes > 0 ? knobs.memory_budget_bytes : DefaultBudgetBytes(1)),
+      knobs_(WithMachineDefaults(knobs, 1)),
+      engine_(knobs_, knobs_.memory_budget_bytes),
       parts_(record_.parts.size()) {}
 
 Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const Knobs& knobs) {

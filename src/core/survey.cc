@@ -78,11 +78,10 @@ uint64_t HashOrders(const std::vector<LocalObject>& objects) {
   return Hash64(orders);
 }
 
-Status Same(Comm& comm, std::span<uint64_t> values, std::vector<bool>* same) {
-  std::vector<uint64_t> wire(values.begin(), values.end());
-  for (const uint64_t value : values) wire.push_back(~value);
+Status Same(Comm& comm, uint64_t value, bool* same) {
+  std::array<uint64_t, 2> wire = {value, ~value};
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
-  for (size_t i = 0; i < values.size(); ++i) same->push_back(wire[i] == ~wire[values.size() + i]);
+  *same = wire[0] == ~wire[1];
   return Status::Ok();
 }
 
@@ -130,25 +129,26 @@ uint64_t HashMetas(const std::vector<const ObjectMeta*>& metas) {
 
 // Compares contents object by object only when the hash of all of them differs.
 Status CheckContents(Comm& comm, const std::vector<LocalObject>& objects) {
-  std::vector<uint64_t> hashes;
+  std::vector<uint64_t> wire;   // the hashes, then their complements
   std::vector<const std::string*> paths;
   Status local = Protect([&] {
     for (const LocalObject& object : objects) {
       if (object.meta.kind != Kind::kReplicated || object.boxes.empty()) continue;
       TSNAP_ASSIGN(Stager* stager, StagerFor(object.boxes[0].memory.data));
       TSNAP_ASSIGN(const Hash128 hash, stager->Hash(object.boxes[0].memory));
-      hashes.push_back(hash.low ^ hash.high);
+      wire.push_back(hash.low ^ hash.high);
       paths.push_back(&object.meta.path);
     }
+    for (size_t i = 0; i < paths.size(); ++i) wire.push_back(~wire[i]);
     return Status::Ok();
   });
   TSNAP_TRY(Agree(comm, local));
-  std::vector<bool> same;
-  TSNAP_TRY(Same(comm, hashes, &same));
-  const auto different = std::find(same.begin(), same.end(), false);
-  if (different == same.end()) return Status::Ok();
-  return Mismatch(fmt::format("replicated object \"{}\" does not hold the same values on all ranks",
-                              *paths[static_cast<size_t>(different - same.begin())]));
+  TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (wire[i] == ~wire[paths.size() + i]) continue;
+    return Mismatch(fmt::format("replicated object \"{}\" does not hold the same values on all ranks", *paths[i]));
+  }
+  return Status::Ok();
 }
 
 Placement PlaceIndex(const Totals& sums, uint64_t most_private_index_bytes) {
@@ -172,9 +172,9 @@ Status AgreeOnReplicated(Comm& comm, const std::vector<const ObjectMeta*>& repli
     });
   }
   TSNAP_TRY(Agree(comm, local));
-  std::vector<bool> same;
-  TSNAP_TRY(Same(comm, std::span(&hash, 1), &same));
-  return same[0] ? Status::Ok() : FindOffender(comm, replicated);
+  bool same = false;
+  TSNAP_TRY(Same(comm, hash, &same));
+  return same ? Status::Ok() : FindOffender(comm, replicated);
 }
 
 Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t chunk_bytes, bool check_contents, Status local,
@@ -187,13 +187,12 @@ Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t 
       replicated = ReplicatedMetas(objects);
       totals = Sum(objects, chunk_bytes);
       orders = HashOrders(objects);
+      out->loads.reserve(static_cast<size_t>(comm.size()));   // the gather below must not run out of memory on one rank
       return Status::Ok();
     });
   }
   TSNAP_TRY(AgreeOnReplicated(comm, replicated, std::move(local)));
-  std::vector<bool> same;
-  TSNAP_TRY(Same(comm, std::span(&orders, 1), &same));
-  out->replicated_orders_agree = same[0];
+  TSNAP_TRY(Same(comm, orders, &out->replicated_orders_agree));
   if (check_contents) TSNAP_TRY(CheckContents(comm, objects));
 
   std::array<uint64_t, 5> sums = {totals.sharded_bytes, totals.sharded_boxes, totals.sharded_objects, totals.sharded_index_bytes,

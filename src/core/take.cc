@@ -52,14 +52,26 @@ class TakeStory {
       });
     }
     TSNAP_TRY(AgreeOnCall(context_, Call::kTake, hash, local));
+    const IdleCall idle(comm_);
     Status taken = Steps();
     if (taken.code() == Code::kTimeout) comm_.Break();   // someone is dead, stopped or hangs in the storage
     if (!taken.ok() && !comm_.broken() && committer_) committer_->Abandon();
-    comm_.set_idle({});
     return taken;
   }
 
  private:
+  // What is called while waiting looks at this take: it ends with it, however that ends.
+  class IdleCall {
+   public:
+    explicit IdleCall(Comm& comm) : comm_(comm) {}
+    IdleCall(const IdleCall&) = delete;
+    IdleCall& operator=(const IdleCall&) = delete;
+    ~IdleCall() { comm_.set_idle({}); }
+
+   private:
+    Comm& comm_;
+  };
+
   bool IsCommitter() const { return comm_.rank() == 0; }
 
   Status Steps() {

@@ -2,12 +2,14 @@
 // snapshot, kept between operations.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "base/knobs.h"
+#include "engine/staging_slots.h"
 #include "engine/worker_pool.h"
 #include "stage/buffer_pool.h"
 #include "store/store.h"
@@ -20,10 +22,13 @@ using ProgressCallback = std::function<void(uint64_t staged_bytes, uint64_t move
 class Engine {
  public:
   Engine(const Knobs& knobs, uint64_t budget_bytes)
-      : knobs_(knobs), buffers_(std::make_shared<BufferPool>(budget_bytes, kTransferBytes)) {}
+      : knobs_(knobs),
+        buffers_(std::make_shared<BufferPool>(budget_bytes, kTransferBytes)),
+        staging_(std::make_shared<StagingSlots>(std::max(1, knobs.staging_threads))) {}
 
   const Knobs& knobs() const { return knobs_; }
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
+  const std::shared_ptr<StagingSlots>& staging() const { return staging_; }
   WorkerPool& workers() { return workers_; }
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
@@ -34,6 +39,7 @@ class Engine {
  private:
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
+  std::shared_ptr<StagingSlots> staging_;
   WorkerPool workers_;   // joined before the buffers go
 };
 

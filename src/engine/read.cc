@@ -74,9 +74,10 @@ std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vect
 
 class Reading {
  public:
-  Reading(ReadJob job, std::shared_ptr<BufferPool> buffers)
+  Reading(ReadJob job, const Engine& engine)
       : job_(std::move(job)),
-        buffers_(std::move(buffers)),
+        buffers_(engine.buffers()),
+        staging_(engine.staging()),
         parts_(FindParts(job_.items)),
         fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes)),
         failures_(job_.names.size()) {
@@ -128,12 +129,14 @@ class Reading {
     if (std::byte* memory = InPlace(fetch, parts[0])) {
       const ByteSpan bytes(memory, fetch.bytes);
       TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+      const StagingSlots::Hold hold(*staging_);
       return Verify(key, parts[0], bytes);
     }
     const uint64_t body = AlignUp(fetch.bytes, kExtentAlignment);
     TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + fetch.scratch_bytes));
     const ByteSpan bytes = lease.bytes().first(fetch.bytes);
     TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+    const StagingSlots::Hold hold(*staging_);
     for (const BlockRun& part : parts) {
       const ConstByteSpan stored = bytes.subspan(part.file_begin - fetch.begin, part.run.bytes);
       Status status = Verify(key, part, stored);
@@ -175,6 +178,7 @@ class Reading {
 
   ReadJob job_;
   std::shared_ptr<BufferPool> buffers_;
+  std::shared_ptr<StagingSlots> staging_;
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   Meter meter_;
@@ -188,7 +192,7 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
   const int concurrency = engine.ConcurrencyFor(*job.store);
   const size_t object_count = job.names.size();
   for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
-  auto reading = std::make_shared<Reading>(std::move(job), engine.buffers());
+  auto reading = std::make_shared<Reading>(std::move(job), engine);
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
   watch.tick = [&] {

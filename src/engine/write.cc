@@ -29,8 +29,8 @@ struct SlabFile {
 
 class SlabWriting {
  public:
-  SlabWriting(WriteJob job, std::shared_ptr<BufferPool> buffers)
-      : job_(std::move(job)), buffers_(std::move(buffers)), slabs_(job_.plan.slab_bytes.size()) {
+  SlabWriting(WriteJob job, const Engine& engine)
+      : job_(std::move(job)), buffers_(engine.buffers()), staging_(engine.staging()), slabs_(job_.plan.slab_bytes.size()) {
     extents_.reserve(job_.plan.extents.size());
     for (const PlannedExtent& planned : job_.plan.extents) {
       Extent& extent = extents_.emplace_back();
@@ -105,6 +105,26 @@ class SlabWriting {
     return Status::Ok();
   }
 
+  void ChecksumInPlace(const Piece& piece, ConstByteSpan bytes) {
+    const StagingSlots::Hold hold(*staging_);
+    for (uint64_t begin = 0; begin < bytes.size(); begin += kBlockBytes) {
+      Checksum(piece, begin, bytes.subspan(begin, std::min(kBlockBytes, bytes.size() - begin)));
+    }
+  }
+
+  // Returns where the last piece ends in the buffer.
+  Result<uint64_t> StagePieces(std::span<const Piece> pieces, ByteSpan buffer) {
+    const StagingSlots::Hold hold(*staging_);
+    uint64_t end = 0;
+    for (const Piece& piece : pieces) {
+      std::fill(buffer.begin() + static_cast<ptrdiff_t>(end), buffer.begin() + static_cast<ptrdiff_t>(piece.buffer_offset),
+                std::byte{0});
+      TSNAP_TRY(StagePiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+      end = piece.buffer_offset + piece.bytes;
+    }
+    return end;
+  }
+
   // Where the segment is one piece of contiguous host memory that the store can take as it is, else nullptr.
   Result<const std::byte*> InPlace(const Segment& segment) {
     const std::byte* nowhere = nullptr;
@@ -120,20 +140,12 @@ class SlabWriting {
     TSNAP_ASSIGN(const std::byte* in_place, InPlace(segment));
     if (in_place != nullptr) {
       const ConstByteSpan bytes(in_place, segment.bytes);
-      for (uint64_t begin = 0; begin < bytes.size(); begin += kBlockBytes) {
-        Checksum(pieces[0], begin, bytes.subspan(begin, std::min(kBlockBytes, bytes.size() - begin)));
-      }
+      ChecksumInPlace(pieces[0], bytes);
       return Write(segment, slab, segment.offset, bytes);
     }
     TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(segment.bytes));
     const ByteSpan buffer = lease.padded();
-    uint64_t end = 0;
-    for (const Piece& piece : pieces) {
-      std::fill(buffer.begin() + static_cast<ptrdiff_t>(end), buffer.begin() + static_cast<ptrdiff_t>(piece.buffer_offset),
-                std::byte{0});
-      TSNAP_TRY(StagePiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
-      end = piece.buffer_offset + piece.bytes;
-    }
+    TSNAP_ASSIGN(const uint64_t end, StagePieces(pieces, buffer));
     return WritePadded(segment, slab, segment.offset, buffer, end);
   }
 
@@ -150,13 +162,7 @@ class SlabWriting {
     TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(largest + packed + slack));
     const ByteSpan raw = lease.padded().first(largest);
     const ByteSpan out = lease.padded().subspan(largest);
-    uint64_t end = 0;
-    for (const Piece& piece : pieces) {
-      const uint64_t begin = AlignUp(end, kSmallExtentAlignment);
-      std::fill(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(begin), std::byte{0});
-      TSNAP_TRY(EncodePiece(piece, raw.first(piece.bytes), out.subspan(begin), begin));
-      end = begin + extents_[piece.extent].stored_bytes;
-    }
+    TSNAP_ASSIGN(const uint64_t end, EncodePieces(pieces, raw, out));
     uint64_t offset = 0;
     {
       std::lock_guard lock(slab->mutex);
@@ -166,6 +172,19 @@ class SlabWriting {
     }
     for (const Piece& piece : pieces) extents_[piece.extent].offset += offset;
     return WritePadded(segment, slab, offset, out, end);
+  }
+
+  // Returns where the last frame ends in the buffer.
+  Result<uint64_t> EncodePieces(std::span<const Piece> pieces, ByteSpan raw, ByteSpan out) {
+    const StagingSlots::Hold hold(*staging_);
+    uint64_t end = 0;
+    for (const Piece& piece : pieces) {
+      const uint64_t begin = AlignUp(end, kSmallExtentAlignment);
+      std::fill(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(begin), std::byte{0});
+      TSNAP_TRY(EncodePiece(piece, raw.first(piece.bytes), out.subspan(begin), begin));
+      end = begin + extents_[piece.extent].stored_bytes;
+    }
+    return end;
   }
 
   Status EncodePiece(const Piece& piece, ByteSpan raw, ByteSpan out, uint64_t offset) {
@@ -206,6 +225,7 @@ class SlabWriting {
 
   WriteJob job_;
   std::shared_ptr<BufferPool> buffers_;
+  std::shared_ptr<StagingSlots> staging_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent> extents_;   // each piece writes its own extent's checksums: no two threads meet
   Meter meter_;
@@ -216,7 +236,7 @@ class SlabWriting {
 Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job, const ProgressCallback& progress) {
   TSNAP_TRY(CheckCodec(job.codec));
   const int concurrency = engine.ConcurrencyFor(*job.store);
-  auto writing = std::make_shared<SlabWriting>(std::move(job), engine.buffers());
+  auto writing = std::make_shared<SlabWriting>(std::move(job), engine);
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
   watch.tick = [&] {

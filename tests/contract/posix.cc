@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -311,6 +312,23 @@ Test(posix, a_folder_that_cannot_be_listed_or_emptied_is_told) {
   EXPECT_CODE(WithFault(IoFault::Spec("unlink", 1, "EIO"), [&] { return scene.store().RemoveAll(""); }), kIo);
   EXPECT_CODE(WithFault(IoFault::Spec("unlink", 1, "EIO"), [&] { return scene.store().Remove("folder/a"); }), kIo);
   cr_assert_eq(GetText(scene.store(), "folder/a"), "x");
+}
+
+Test(posix, what_a_killed_writer_left_goes_when_it_is_old) {
+  Scene scene;
+  PutText(scene.store(), "folder/a", "x");
+  const std::string left = scene.Root() + "/folder/.tsnap-0123456789abcdef-1", lock = scene.Root() + "/folder/.tsnap-lock";
+  WriteFile(left, "half of it");
+  WriteFile(lock, "");
+  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) - 3600));
+  cr_assert(fs::exists(left));
+  EXPECT_OK(scene.store().RemoveLeftovers("", ::time(nullptr) + 3600));   // directly below only
+  cr_assert(fs::exists(left));
+  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) + 3600));
+  cr_assert(!fs::exists(left));
+  cr_assert(fs::exists(lock));
+  cr_assert_eq(GetText(scene.store(), "folder/a"), "x");
+  EXPECT_OK(scene.store().RemoveLeftovers("never/there/", 0));
 }
 
 Test(posix, opening_without_create_makes_nothing) {

@@ -23,7 +23,7 @@ int32_t Refuse(const Status& status, const tsnap_config* config, tsnap_context**
 
 // How long to wait for the others in the duplication itself. What is wrong with the config or the
 // environment is said by libtsnap, on all ranks: a rank that stops here would leave them waiting.
-double TimeoutSeconds(const tsnap_config* config) {
+double TimeoutSeconds(const tsnap_config* config) try {
   tsnap::Knobs knobs;
   const double fallback = knobs.collective_timeout_seconds;
   knobs.collective_timeout_seconds = 0;
@@ -33,6 +33,8 @@ double TimeoutSeconds(const tsnap_config* config) {
   }
   if (!tsnap::ResolveKnobs(&knobs).ok() || !(knobs.collective_timeout_seconds > 0)) return fallback;
   return knobs.collective_timeout_seconds;
+} catch (const std::bad_alloc&) {
+  return tsnap::Knobs().collective_timeout_seconds;
 }
 
 Status CheckMpiRuns() {

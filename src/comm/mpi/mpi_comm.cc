@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -63,8 +64,50 @@ InFlight::InFlight(int size)
   sends.fill(MPI_REQUEST_NULL);
 }
 
+namespace {
+
+Status WaitWithoutComm(MPI_Request* request, double timeout_seconds) {
+  IdleCall no_idle_call;
+  Backoff backoff(timeout_seconds, &no_idle_call);
+  for (int done = 0; !done;) {
+    if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || (!done && !backoff.Pause()))
+      return Status::NoMemory();
+  }
+  return Status::Ok();
+}
+
+// A rank without memory for a communicator of its own takes part in the opening all the same, and
+// votes against it: the others would wait for it. What MPI writes to lies in memory of the program,
+// for one opening at a time; it is not used again when MPI may still write to it.
+Status RefuseWithoutMemory(MPI_Comm user, double timeout_seconds) {
+  static std::atomic_flag in_use;
+  static MPI_Comm duplicate;
+  static uint64_t vote[2];
+  if (in_use.test_and_set()) return Status::NoMemory();
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (MPI_Comm_idup(user, &duplicate, &request) != MPI_SUCCESS) return Status::NoMemory();
+  TSNAP_TRY(WaitWithoutComm(&request, timeout_seconds));
+  MPI_Comm_set_errhandler(duplicate, MPI_ERRORS_RETURN);
+  vote[0] = 0;
+  if (MPI_Iallreduce(&vote[0], &vote[1], 1, MPI_UINT64_T, MPI_MIN, duplicate, &request) !=
+      MPI_SUCCESS)
+    return Status::NoMemory();
+  TSNAP_TRY(WaitWithoutComm(&request, timeout_seconds));
+  MPI_Comm_free(&duplicate);
+  in_use.clear();
+  return Status::NoMemory();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds) {
-  auto comm = std::make_unique<MpiComm>(timeout_seconds);
+  std::unique_ptr<MpiComm> comm;
+  try {
+    comm = std::make_unique<MpiComm>(timeout_seconds);
+    TSNAP_TRY(comm->Prepare(user));
+  } catch (const std::bad_alloc&) {
+    return RefuseWithoutMemory(user, timeout_seconds);
+  }
   TSNAP_TRY(comm->Open(user));
   return std::unique_ptr<Comm>(std::move(comm));
 }
@@ -83,36 +126,29 @@ MpiComm::~MpiComm() {
   if (initialized && !finalized && comm_ && *comm_ != MPI_COMM_NULL) MPI_Comm_free(comm_.get());
 }
 
-Status MpiComm::Open(MPI_Comm user) {
+Status MpiComm::Prepare(MPI_Comm user) {
   TSNAP_TRY(Check(MPI_Comm_rank(user, &rank_), "opening the context"));
   TSNAP_TRY(Check(MPI_Comm_size(user, &size_), "opening the context"));
   comm_ = std::make_unique<MPI_Comm>(MPI_COMM_NULL);
-  uint64_t enough_memory = 1;
-  try {
-    in_flight_ = std::make_unique<InFlight>(size_);
-  } catch (const std::bad_alloc&) {
-    enough_memory = 0;
-  }
+  in_flight_ = std::make_unique<InFlight>(size_);
+  return Status::Ok();
+}
+
+Status MpiComm::Open(MPI_Comm user) {
   TSNAP_TRY(Duplicate(user));
-  // A rank without its buffers has nothing to talk with but this; memory that a timeout leaves to
-  // MPI.
-  auto vote = std::make_unique<uint64_t[]>(2);
-  vote[0] = enough_memory;
+  // A rank without memory votes against it, in RefuseWithoutMemory.
+  uint64_t* const vote = in_flight_->reduce_in.get();
+  uint64_t* const all = in_flight_->reduce_out.get();
+  *vote = 1;
   MPI_Request request = MPI_REQUEST_NULL;
-  Status agreed =
-      Check(MPI_Iallreduce(&vote[0], &vote[1], 1, MPI_UINT64_T, MPI_MIN, *comm_, &request),
-            "opening the context");
-  if (agreed.ok()) agreed = Wait(&request, "opening the context");
-  if (!agreed.ok()) {
-    static_cast<void>(vote.release());
-    return agreed;
-  }
-  if (vote[1] == 0) {
-    return Status(
-        Code::kNoMemory,
-        fmt::format(
-            "rank {} cannot open the context: {} has too little memory for its message buffers",
-            rank_, enough_memory ? "another rank" : "it"));
+  TSNAP_TRY(Check(MPI_Iallreduce(vote, all, 1, MPI_UINT64_T, MPI_MIN, *comm_, &request),
+                  "opening the context"));
+  TSNAP_TRY(Wait(&request, "opening the context"));
+  if (*all == 0) {
+    return Status(Code::kNoMemory,
+                  fmt::format("rank {} cannot open the context: another rank has too little memory "
+                              "for its message buffers",
+                              rank_));
   }
   return CountLocalRanks();
 }
@@ -124,11 +160,12 @@ Status MpiComm::Duplicate(MPI_Comm user) {
   return Check(MPI_Comm_set_errhandler(*comm_, MPI_ERRORS_RETURN), "duplicating the communicator");
 }
 
+// Looks at what was gathered where it lies: no memory is needed any more.
 Status MpiComm::CountLocalRanks() {
-  std::vector<uint64_t> nodes;
   const uint64_t mine = NodeId();
-  TSNAP_TRY(Allgather(mine, &nodes));
-  local_ranks_ = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
+  TSNAP_TRY(Gather(mine));
+  const uint64_t* const nodes = in_flight_->gather_out.get();
+  local_ranks_ = static_cast<int>(std::count(nodes, nodes + size_, mine));
   return Status::Ok();
 }
 
@@ -189,14 +226,18 @@ Status MpiComm::Allreduce(std::span<uint64_t> values, Op op) {
   return Status::Ok();
 }
 
-Status MpiComm::Allgather(uint64_t mine, std::vector<uint64_t>* all) {
+Status MpiComm::Gather(uint64_t mine) {
   TSNAP_TRY(Usable("a gather"));
   in_flight_->gather_in = mine;
   MPI_Request request = MPI_REQUEST_NULL;
   TSNAP_TRY(Check(MPI_Iallgather(&in_flight_->gather_in, 1, MPI_UINT64_T,
                                  in_flight_->gather_out.get(), 1, MPI_UINT64_T, *comm_, &request),
                   "a gather"));
-  TSNAP_TRY(Wait(&request, "a gather"));
+  return Wait(&request, "a gather");
+}
+
+Status MpiComm::Allgather(uint64_t mine, std::vector<uint64_t>* all) {
+  TSNAP_TRY(Gather(mine));
   try {
     all->assign(in_flight_->gather_out.get(), in_flight_->gather_out.get() + size_);
   } catch (const std::bad_alloc&) {

@@ -56,7 +56,8 @@ class MpiComm final : public Comm {
   MpiComm(const MpiComm&) = delete;
   MpiComm& operator=(const MpiComm&) = delete;
 
-  // Collective; once, before anything else.
+  // Once, before anything else. Prepare is local and may throw std::bad_alloc, then Open, collective.
+  Status Prepare(MPI_Comm user);
   Status Open(MPI_Comm user);
 
   int rank() const override { return rank_; }
@@ -78,6 +79,7 @@ class MpiComm final : public Comm {
 
   Status Duplicate(MPI_Comm user);
   Status CountLocalRanks();
+  Status Gather(uint64_t mine);  // into in_flight_->gather_out
 
   // kTimeout when the communicator is broken.
   Status Usable(std::string_view operation) const;

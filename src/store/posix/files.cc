@@ -15,6 +15,7 @@ constexpr size_t kMostBytesPerCall = 1u << 30;   // Linux moves at most 2 GiB - 
 }
 
 bool IsInternalName(const std::string& name) { return name.starts_with(kInternalPrefix); }
+bool IsTemporaryName(const std::string& name) { return IsInternalName(name) && name != kLockName; }
 
 Status FailedTo(const char* action, const std::string& path, int error) {
   return Status::FromErrno(error, fmt::format("{} {}", action, path));

@@ -38,7 +38,12 @@ class Descriptor {
 
 // Temporary files and lock files: no user sees them, List skips them.
 inline constexpr const char* kInternalPrefix = ".tsnap-";
+inline constexpr const char* kLockName = ".tsnap-lock";
 bool IsInternalName(const std::string& name);
+// A lock file is internal and stays.
+inline constexpr const char* kLockName = ".tsnap-lock";
+inline bool IsTemporaryName(const std::string& name) { return IsInternalName(name) && name != kLockName; }
+bool IsTemporaryName(const std::string& name);
 
 Status FailedTo(const char* action, const std::string& path, int error);
 Result<Descriptor> Open(const std::string& path, int flags, const char* action);

@@ -60,7 +60,7 @@ int LinkOrRename(const std::string& temporary, const std::string& path) {
 
 // Waits for the lock; held until the descriptor closes. An empty descriptor where locks are unknown.
 Result<Descriptor> Lock(const std::string& path) {
-  const std::string lock_path = fmt::format("{}/{}lock", ParentOf(path), kInternalPrefix);
+  const std::string lock_path = fmt::format("{}/{}", ParentOf(path), kLockName);
   TSNAP_ASSIGN(Descriptor lock, Open(lock_path, O_RDWR | O_CREAT, "opening the lock file"));
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno == EINTR) continue;
