@@ -32,10 +32,13 @@ class Collector {
     }));
     for (const std::string& id : ids) TSNAP_TRY(CollectTake(prefix, id));
     if (options_.dry_run) return Status::Ok();
-    return store_.RemoveLeftovers(prefix, UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15)));
+    return store_.RemoveLeftovers(prefix, Limit());
   }
 
  private:
+  // What was last changed before then is old.
+  int64_t Limit() const { return UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15)); }
+
   // Asked anew before each removal: a take may commit while we look.
   Result<bool> IsCommitted(const std::string& prefix, const std::string& id) {
     Result<Bytes> text = store_.Get(prefix + native::kRecordKey, native::kMaxRecordBytes, nullptr);
@@ -61,8 +64,9 @@ class Collector {
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
-    // A folder that shows nothing may be a take that is about to write its marker.
-    if (committed || entries.empty()) return Status::Ok();
+    if (committed) return Status::Ok();
+    // A folder that shows nothing may be a take that is about to write its marker, or one that died then.
+    if (entries.empty()) return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
     if (static_cast<double>(UnixNow() - newest) < min_age_seconds_) {
       ++result_->takes_kept;
       return Status::Ok();

@@ -28,7 +28,8 @@ struct ReplicatedJob {
   bool verify = true;
 };
 
-// Collective. The first failure ends it on all ranks; objects[i] then tells whether target i was delivered before.
+// Collective. The first failure ends it on all ranks; objects[i] then tells whether target i was delivered before (none was when the list is
+// empty).
 Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local, std::vector<Status>* objects);
 
 }  // namespace tsnap

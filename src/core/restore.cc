@@ -139,20 +139,19 @@ class RestoreStory {
     Status own_status = Protect([&] {
       return ReadExtents(context_.engine(), std::move(own), options_.progress, &outcomes);
     });
-    MarkRestored(own_objects_, own_status, outcomes);
-    outcomes.clear();   // what they say nothing of is as good as the whole
+    MarkRestored(own_objects_, outcomes);
+    outcomes.clear();
     Status together_status =
         ReadReplicated(comm_, context_.engine(), together, own_status.code() == Code::kTimeout ? own_status : Status::Ok(), &outcomes);
-    MarkRestored(together_objects_, together_status, outcomes);
+    MarkRestored(together_objects_, outcomes);
     local = own_status.ok() ? std::move(together_status) : std::move(own_status);
     data_status_ = Agree(comm_, local);
     return comm_.broken() ? data_status_ : DeliverValues();
   }
 
-  void MarkRestored(const std::vector<size_t>& objects, const Status& status, const std::vector<Status>& outcomes) {
-    for (size_t i = 0; i < objects.size(); ++i) {
-      restored_[objects[i]] = i < outcomes.size() ? outcomes[i].ok() : status.ok();
-    }
+  // Without outcomes nothing is known to be there.
+  void MarkRestored(const std::vector<size_t>& objects, const std::vector<Status>& outcomes) {
+    for (size_t i = 0; i < outcomes.size(); ++i) restored_[objects[i]] = outcomes[i].ok();
   }
 
   // Everything that this rank reads for itself: private objects, boxes of sharded ones, replicated ones that the ranks do not

@@ -32,7 +32,7 @@ struct ReadJob {
   bool verify = true;
 };
 
-// Reads everything it can: (*objects)[i] is the first failure of object i. Returns the failure of the lowest object, or what
+// Reads everything it can: (*objects)[i] is the first failure of object i (an empty list: nothing was read). Returns the failure of the lowest object, or what
 // stopped the whole (kTimeout: threads may still write to the memory).
 Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress, std::vector<Status>* objects);
 

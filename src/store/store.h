@@ -77,13 +77,17 @@ class Store {
   virtual Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) = 0;
   // First parts below a prefix ("" or ends in "/"), folders and objects, without descending.
   virtual Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) = 0;
-  // Removes what writers that died left of unfinished small objects directly below a prefix, when it is at least this old.
-  virtual Status RemoveLeftovers(const std::string& /*prefix*/, double /*min_age_seconds*/) { return Status::Ok(); }
   // Removes everything below a prefix, and what folders are left empty.
   virtual Status RemoveAll(const std::string& prefix) = 0;
   // Removes what writers that were killed left directly below a prefix under names that no list shows, when it was last changed
   // before then. A store that leaves no such names does nothing.
   virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) {
+    static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
+    return Status::Ok();
+  }
+  // Removes the folders below a prefix that hold nothing but such leftovers, its own as well, when they were last changed before then.
+  // A store without folders does nothing.
+  virtual Status RemoveEmptyFolders(const std::string& prefix, int64_t before_unix_seconds) {
     static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
     return Status::Ok();
   }

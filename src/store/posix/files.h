@@ -40,9 +40,6 @@ class Descriptor {
 inline constexpr const char* kInternalPrefix = ".tsnap-";
 inline constexpr const char* kLockName = ".tsnap-lock";
 bool IsInternalName(const std::string& name);
-// A lock file is internal and stays.
-inline constexpr const char* kLockName = ".tsnap-lock";
-inline bool IsTemporaryName(const std::string& name) { return IsInternalName(name) && name != kLockName; }
 bool IsTemporaryName(const std::string& name);
 
 Status FailedTo(const char* action, const std::string& path, int error);

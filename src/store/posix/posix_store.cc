@@ -3,7 +3,6 @@
 #include <dirent.h>
 
 #include <cerrno>
-#include <ctime>
 #include <list>
 #include <mutex>
 #include <utility>
@@ -174,20 +173,6 @@ class PosixStore final : public Store {
     return Status::Ok();
   }
 
-  Status RemoveLeftovers(const std::string& prefix, double min_age_seconds) override {
-    const std::string folder = FolderOf(prefix);
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(folder));
-    for (const Name& name : names) {
-      if (name.is_folder || !posix::IsTemporaryName(name.name)) continue;
-      const std::string path = folder + "/" + name.name;
-      struct stat info {};
-      if (::lstat(path.c_str(), &info) != 0) continue;   // its writer was alive
-      if (std::difftime(::time(nullptr), info.st_mtim.tv_sec) < min_age_seconds) continue;
-      if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FailedTo("removing", path, errno);
-    }
-    return Status::Ok();
-  }
-
   Status RemoveAll(const std::string& prefix) override {
     if (LeadsThroughLink(prefix)) return Status::Ok();
     open_files_.Clear();   // a network file system keeps the folder of a file that is open
@@ -205,6 +190,18 @@ class PosixStore final : public Store {
       if (::lstat(path.c_str(), &info) != 0 || info.st_mtim.tv_sec >= before_unix_seconds) continue;
       if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FailedTo("removing", path, errno);
     }
+    return Status::Ok();
+  }
+
+  Status RemoveEmptyFolders(const std::string& prefix, int64_t before_unix_seconds) override {
+    struct stat info {};
+    const bool old = ::lstat(FolderOf(prefix).c_str(), &info) == 0 && info.st_mtim.tv_sec < before_unix_seconds;
+    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
+    for (const Name& name : names) {
+      if (name.is_folder) TSNAP_TRY(RemoveEmptyFolders(prefix + name.name + "/", before_unix_seconds));
+    }
+    TSNAP_TRY(RemoveLeftovers(prefix, before_unix_seconds));
+    if (old) ::rmdir(FolderOf(prefix).c_str());   // it stays when something is in it
     return Status::Ok();
   }
 
