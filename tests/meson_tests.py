@@ -1,6 +1,7 @@
 """What tests/run.sh asks about Meson's tests; it runs none itself.
 
 meson_tests.py suites BUILD            prints the suites that BUILD has, one a line
+meson_tests.py programs BUILD SUITE... prints the programs of BUILD that the tests of these suites run, one a line
 meson_tests.py report BUILD COUNTS     prints what failed (with the end of its output) and what was skipped (with
                                        its reason) in the last `meson test`; writes "PASSED FAILED" to COUNTS
 """
@@ -16,6 +17,21 @@ def suites(build):
     tests = json.loads((build / "meson-info" / "intro-tests.json").read_text())
     names = {suite.split(":", 1)[-1] for test in tests for suite in test["suite"]}
     print("\n".join(sorted(names)))
+
+
+def programs(build, wanted):
+    tests = json.loads((build / "meson-info" / "intro-tests.json").read_text())
+    found = set()
+    for test in tests:
+        if not wanted.intersection(suite.split(":", 1)[-1] for suite in test["suite"]):
+            continue
+        for word in test["cmd"]:
+            path = pathlib.Path(word)
+            if path.is_absolute() and path.is_relative_to(build.resolve()):
+                found.add(str(path.relative_to(build.resolve())))
+    built = {name for target in json.loads((build / "meson-info" / "intro-targets.json").read_text())
+             for name in target["filename"]}
+    print("\n".join(sorted(name for name in found if str(build.resolve() / name) in built)))
 
 
 def output_of(test):
@@ -42,5 +58,7 @@ def report(build, counts):
 if __name__ == "__main__":
     if sys.argv[1] == "suites":
         suites(pathlib.Path(sys.argv[2]))
+    elif sys.argv[1] == "programs":
+        programs(pathlib.Path(sys.argv[2]), set(sys.argv[3:]))
     else:
         report(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))

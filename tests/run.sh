@@ -113,16 +113,32 @@ meson_tests() {
   say "$verdict $what: $good passed, $bad failed ($(($(now_seconds) - tests_started)) s)"
 }
 
-# Suites that need no MPI and test the core's own code: what the sanitizers look at in every run.
-core_suites="unit contract property fault-core"
+# What the sanitizers look at in every run: the core without MPI. Criterion's own allocator does not start under the thread
+# sanitizer, so there it is the suites of plain programs.
+asan_suites="unit contract fault-core"
+tsan_suites="api fault-core"
 
-sanitized() { # sanitized NAME SANITIZERS SUITE...
+build_sanitized() { # build_sanitized NAME SANITIZERS SUITE...
   which=$1
   sanitizers=$2
   shift 2
-  step "build with -fsanitize=$sanitizers" ensure_build "$root/$which" -Dbuildtype=debugoptimized -Dwerror=true \
-    -Db_sanitize="$sanitizers" -Db_lundef=false -Dexamples=disabled || return 1
+  ensure_configured "$root/$which" -Doptimization=1 -Ddebug=false -Dcpp_args=-g1 -Dc_args=-g1 -Dwerror=true -Dmpi=disabled \
+    -Dcli=disabled -Dexamples=disabled -Db_sanitize="$sanitizers" -Db_lundef=false || return 1
+  # shellcheck disable=SC2046  # a list of programs
+  build_targets "$root/$which" $(python3 "$tsnap_source/tests/meson_tests.py" programs "$root/$which" "$@")
+}
+
+sanitized() { # sanitized NAME SANITIZERS SUITE...
+  step "build with -fsanitize=$2" build_sanitized "$@" || return 1
+  which=$1
+  shift 2
   meson_tests "$root/$which" "tests under $which" "$@"
+}
+
+build_fuzzers() {
+  ensure_configured "$root/fuzz" -Dwerror=true -Doptimization=1 -Dfuzz=enabled -Db_sanitize=address,undefined \
+    -Db_lundef=false -Dmpi=disabled -Dcli=disabled -Dexamples=disabled || return 1
+  build_targets "$root/fuzz" tests/fuzz/fuzz_record tests/fuzz/fuzz_index src/libtsnap.so.0.1.0
 }
 
 fuzz() { # fuzz SECONDS: every fuzzer, each from an empty corpus and what the sources bring along
@@ -167,13 +183,16 @@ root=$(build_root) || fail "no place to build in: set TSNAP_BUILD_ROOT"
 ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1}
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
 TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
-export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$tsnap_source/tests/leaks_of_others.txt:print_suppressions=0}
+export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 say "Building in $root; $(nproc) cores"
 
 case $mode in
   sanitize)
     ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
-    sanitized asan address,undefined
+    step "build with -fsanitize=address,undefined" ensure_build "$root/asan-all" -Doptimization=1 -Dwerror=true \
+      -Db_sanitize=address,undefined -Db_lundef=false -Dexamples=disabled || finish
+    meson_tests "$root/asan-all" "all tests under ASan and UBSan"
     finish ;;
   mpich)
     TSNAP_MPIRUN=${TSNAP_MPIRUN:-mpirun.mpich}
@@ -187,7 +206,8 @@ case $mode in
     finish ;;
 esac
 
-step "build, warnings are errors" ensure_build "$root/test" -Dwerror=true || finish
+# One step of optimisation, no debug information: a third of the time to build, and all of the warnings that count.
+step "build, warnings are errors" ensure_build "$root/test" -Doptimization=1 -Ddebug=false -Dwerror=true || finish
 if [ "$mode" = suite ]; then
   meson_tests "$root/test" "suite $suite" "$suite"
   finish
@@ -203,14 +223,12 @@ if [ "$mode" = all ]; then
   step "quickstart" quietly "$root/quickstart.log" \
     sh "$tsnap_source/examples/quickstart.sh" --prebuilt "$root/test"
   # shellcheck disable=SC2086  # a list of suites
-  sanitized asan address,undefined $core_suites
+  sanitized asan address,undefined $asan_suites
   # shellcheck disable=SC2086
-  sanitized tsan thread $core_suites
+  sanitized tsan thread $tsan_suites
   CC=clang CXX=clang++
   if command -v ccache >/dev/null 2>&1; then CC="ccache clang" CXX="ccache clang++"; fi
   export CC CXX
-  step "build with clang, fuzzers" ensure_build "$root/fuzz" -Dwerror=true \
-    -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false -Dmpi=disabled -Dcli=disabled \
-    -Dexamples=disabled && fuzz "$fuzz_seconds"
+  step "build with clang, fuzzers" build_fuzzers && fuzz "$fuzz_seconds"
 fi
 finish

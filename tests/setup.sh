@@ -69,9 +69,14 @@ build_root() {
   mkdir -p "$root" && (cd "$root" && pwd) || return 1
 }
 
-# ensure_build FOLDER MESON_OPTION...: configures FOLDER, or reconfigures it when the options differ
-# from last time, and builds; its prefix is FOLDER.prefix. The output goes to FOLDER.log; its end is shown when something fails.
+# ensure_build FOLDER MESON_OPTION...: configures FOLDER and builds everything.
 ensure_build() {
+  ensure_configured "$@" && build_targets "$1"
+}
+
+# ensure_configured FOLDER MESON_OPTION...: configures FOLDER, or reconfigures it when the options differ from last
+# time; its prefix is FOLDER.prefix. The output goes to FOLDER.log; its end is shown when something fails.
+ensure_configured() {
   folder=$1
   shift
   mkdir -p "$(dirname "$folder")" || return 1
@@ -93,7 +98,13 @@ ensure_build() {
     mv "$folder.options.new" "$folder.options"
   fi
   rm -f "$folder.options.new"
-  if ! ninja -C "$folder" >>"$folder.log" 2>&1 </dev/null; then
+}
+
+# build_targets FOLDER TARGET...: builds these targets, or everything.
+build_targets() {
+  folder=$1
+  shift
+  if ! ninja -C "$folder" "$@" >>"$folder.log" 2>&1 </dev/null; then
     grep -n -m 5 -A 8 -E 'error:|FAILED|undefined reference' "$folder.log" >&2 || tail -n 40 "$folder.log" >&2
     return 1
   fi
