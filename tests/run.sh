@@ -53,6 +53,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+TSNAP_TEST_KILLS=${TSNAP_TEST_KILLS:-100}
+export TSNAP_TEST_KILLS
+
 passed=0
 failed=0
 started=$(now_seconds)

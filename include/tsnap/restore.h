@@ -95,7 +95,9 @@ typedef struct tsnap_report {
  * or call different functions), TSNAP_E_CORRUPT, TSNAP_E_INVALID (bad URL; overlapping elements),
  * TSNAP_E_UNSUPPORTED (URL, codec not built in; newer format), TSNAP_E_IO, TSNAP_E_AUTH,
  * TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and
- * TSNAP_E_TIMEOUT: a rank is dead or stalled, and the context is broken: it can only be closed.
+ * TSNAP_E_TIMEOUT: a rank is dead or stalled, and the context is broken: it can only be closed. Where
+ * it was the storage that stalled, a thread may still write to the state's memory: neither use nor
+ * unmap it before the process ends.
  */
 TSNAP_API int32_t tsnap_restore(tsnap_context *ctx, const char *url, tsnap_state *state,
                                 const tsnap_restore_options *options);

@@ -77,7 +77,8 @@ typedef struct tsnap_take_options {
  * TSNAP_E_UNSUPPORTED (URL or codec not built in), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH,
  * TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and
  * TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist, and the context is
- * broken: it can only be closed.
+ * broken: it can only be closed. Where it was the storage that stalled, a thread may still read the
+ * state's memory: do not unmap it before the process ends.
  */
 TSNAP_API int32_t tsnap_take(tsnap_context *ctx, const char *url, tsnap_state *state,
                              const tsnap_take_options *options);

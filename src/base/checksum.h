@@ -1,4 +1,5 @@
-// CRC32C (Castagnoli, reflected, initial value and final xor all ones; RFC 3720) and the 64/128-bit content hashes.
+// CRC32C (Castagnoli, reflected, initial value and final xor all ones; RFC 3720) and the 64/128-bit
+// content hashes.
 #pragma once
 
 #include <array>
@@ -29,7 +30,7 @@ Hash128 HashContent(ConstByteSpan bytes) noexcept;
 // HashContent of bytes that come piece by piece.
 class ContentHasher {
  public:
-  ContentHasher();   // throws std::bad_alloc
+  ContentHasher();  // throws std::bad_alloc
   void Add(ConstByteSpan bytes) noexcept;
   Hash128 Finish() const noexcept;
 
@@ -37,7 +38,7 @@ class ContentHasher {
   struct FreeState {
     void operator()(void* state) const noexcept;
   };
-  std::unique_ptr<void, FreeState> state_;   // a type of the library, which no header of ours names
+  std::unique_ptr<void, FreeState> state_;  // a type of the library, which no header of ours names
 };
 
 }  // namespace tsnap

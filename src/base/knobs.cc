@@ -79,8 +79,10 @@ Status ReadSwitch(const char* name, int32_t* field) {
   const std::string_view text = Environment(name);
   if (*field != 0 || text.empty()) return Status::Ok();
   int32_t value = 0;
-  if (text == "on") value = 1;
-  else if (text == "off") value = 2;
+  if (text == "on")
+    value = 1;
+  else if (text == "off")
+    value = 2;
   else if (!ParseNumber(text, &value) || value < 0 || value > 2)
     return Unparsable(name, text, "on, off, 0, 1 or 2");
   *field = value;
@@ -92,8 +94,10 @@ Status ReadLevel(const char* name, int32_t* field) {
   const std::string_view text = Environment(name);
   if (*field != 0 || text.empty()) return Status::Ok();
   int32_t value = 0;
-  if (text == "on") value = 4;
-  else if (text == "off") value = 1;
+  if (text == "on")
+    value = 4;
+  else if (text == "off")
+    value = 1;
   else if (!ParseNumber(text, &value) || value < 0 || value > 4)
     return Unparsable(name, text, "on, off or 0 to 4");
   *field = value;
@@ -216,7 +220,8 @@ uint64_t DefaultBudgetBytes(int local_ranks) {
 int DefaultStagingThreads(int local_ranks) {
   cpu_set_t usable;
   CPU_ZERO(&usable);
-  const int processors = ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+  const int processors =
+      ::sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
   return std::clamp(processors / std::max(1, local_ranks), 1, 4);
 }
 

@@ -1,5 +1,6 @@
-// Every tunable of the library with its default and its environment variable. A field that the caller set wins over
-// the environment, the environment over the default. A variable that cannot be parsed is an error, never ignored.
+// Every tunable of the library with its default and its environment variable. A field that the
+// caller set wins over the environment, the environment over the default. A variable that cannot be
+// parsed is an error, never ignored.
 #pragma once
 
 #include <cstdint>
@@ -9,32 +10,36 @@
 
 namespace tsnap {
 
-inline constexpr uint64_t kBlockBytes = 256 * 1024;         // unit of verification; part of the format
-inline constexpr uint64_t kExtentAlignment = 4096;          // of extents of kLargeExtentBytes and more; part of the format
-inline constexpr uint64_t kSmallExtentAlignment = 64;       // of smaller ones; part of the format
+inline constexpr uint64_t kBlockBytes = 256 * 1024;  // unit of verification; part of the format
+inline constexpr uint64_t kExtentAlignment =
+    4096;  // of extents of kLargeExtentBytes and more; part of the format
+inline constexpr uint64_t kSmallExtentAlignment = 64;  // of smaller ones; part of the format
 inline constexpr uint64_t kLargeExtentBytes = 1 << 20;
-inline constexpr uint64_t kTransferBytes = 4 << 20;         // one buffer, one read or write; a multiple of kBlockBytes
-inline constexpr uint64_t kIndexPartBytes = 4 << 20;        // how much index one owner is given
-inline constexpr uint64_t kCodecChunkBytes = 4 << 20;       // largest extent that is compressed as one frame
+inline constexpr uint64_t kTransferBytes =
+    4 << 20;  // one buffer, one read or write; a multiple of kBlockBytes
+inline constexpr uint64_t kIndexPartBytes = 4 << 20;  // how much index one owner is given
+inline constexpr uint64_t kCodecChunkBytes =
+    4 << 20;  // largest extent that is compressed as one frame
 
 // What configures a context or a snapshot; the fields are those of tsnap_config, resolved.
 struct Knobs {
-  uint64_t memory_budget_bytes = 0;          // 0 = a tenth of the node's free memory / local ranks
-  int32_t io_concurrency = 0;                // 0 = by store
-  int32_t staging_threads = 0;               // 0 = by cores per local rank, at most 4
+  uint64_t memory_budget_bytes = 0;  // 0 = a tenth of the node's free memory / local ranks
+  int32_t io_concurrency = 0;        // 0 = by store
+  int32_t staging_threads = 0;       // 0 = by cores per local rank, at most 4
   double collective_timeout_seconds = 1800;
   double io_timeout_seconds = 300;
-  int32_t direct_io = 0;                     // 0 by file system, 1 on, 2 off
+  int32_t direct_io = 0;  // 0 by file system, 1 on, 2 off
   int32_t log_level = 2;
-  double gc_age_seconds = 86400;             // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take
+  double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
 };
 
-// Fills what is still 0 (or empty) in `knobs` from TSNAP_<NAME>, then from the defaults above (memory budget stays 0:
-// DefaultBudgetBytes needs the number of local ranks).
+// Fills what is still 0 (or empty) in `knobs` from TSNAP_<NAME>, then from the defaults above
+// (memory budget stays 0: DefaultBudgetBytes needs the number of local ranks).
 Status ResolveKnobs(Knobs* knobs);
 
-// A tenth of MemAvailable (or the cgroup's limit if smaller) divided by local_ranks; at least 16 MiB.
+// A tenth of MemAvailable (or the cgroup's limit if smaller) divided by local_ranks; at least 16
+// MiB.
 uint64_t DefaultBudgetBytes(int local_ranks);
 // The processors that this process may use, divided by local_ranks; at least 1, at most 4.
 int DefaultStagingThreads(int local_ranks);

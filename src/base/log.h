@@ -12,9 +12,12 @@ class Log {
  public:
   using Callback = void (*)(int32_t level, const char* message, void* user);
   Log() = default;
-  Log(Callback callback, void* user, int32_t level) : callback_(callback), user_(user), level_(level) {}
+  Log(Callback callback, void* user, int32_t level)
+      : callback_(callback), user_(user), level_(level) {}
 
-  bool wants(LogLevel level) const { return callback_ != nullptr && static_cast<int32_t>(level) <= level_; }
+  bool wants(LogLevel level) const {
+    return callback_ != nullptr && static_cast<int32_t>(level) <= level_;
+  }
   void Write(LogLevel level, const std::string& message) const {
     if (wants(level)) callback_(static_cast<int32_t>(level), message.c_str(), user_);
   }

@@ -13,30 +13,44 @@ Code CodeOfErrno(int error) noexcept {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return Code::kNoSpace;
-    case ENOENT: return Code::kNotFound;
-    case EEXIST: return Code::kExists;
-    case ENOMEM: return Code::kNoMemory;
+    case EFBIG:
+      return Code::kNoSpace;
+    case ENOENT:
+      return Code::kNotFound;
+    case EEXIST:
+      return Code::kExists;
+    case ENOMEM:
+      return Code::kNoMemory;
     case EACCES:
     case EPERM:
-    case EROFS: return Code::kAuth;
-    default: return Code::kIo;
+    case EROFS:
+      return Code::kAuth;
+    default:
+      return Code::kIo;
   }
 }
 
 // What the user can do; empty where the cause says it already.
 std::string_view HintOfErrno(int error) noexcept {
   switch (error) {
-    case ENOSPC: return ", free some space there or choose another place";
-    case EDQUOT: return ", free some of the quota or choose another place";
-    case EFBIG: return ", raise the limit of the file size (ulimit -f) or use smaller slabs";
-    case ENOMEM: return ", lower the memory budget or free memory on this node";
+    case ENOSPC:
+      return ", free some space there or choose another place";
+    case EDQUOT:
+      return ", free some of the quota or choose another place";
+    case EFBIG:
+      return ", raise the limit of the file size (ulimit -f) or use smaller slabs";
+    case ENOMEM:
+      return ", lower the memory budget or free memory on this node";
     case EACCES:
-    case EPERM: return ", check owner and permissions";
-    case EROFS: return ", choose a place that can be written";
+    case EPERM:
+      return ", check owner and permissions";
+    case EROFS:
+      return ", choose a place that can be written";
     case EMFILE:
-    case ENFILE: return ", raise the limit of open files (ulimit -n)";
-    default: return "";
+    case ENFILE:
+      return ", raise the limit of open files (ulimit -n)";
+    default:
+      return "";
   }
 }
 
@@ -44,25 +58,44 @@ std::string_view HintOfErrno(int error) noexcept {
 
 const char* CodeName(int32_t code) noexcept {
   switch (static_cast<Code>(code)) {
-    case Code::kOk: return "TSNAP_OK";
-    case Code::kInvalid: return "TSNAP_E_INVALID";
-    case Code::kNoMemory: return "TSNAP_E_NO_MEMORY";
-    case Code::kNotFound: return "TSNAP_E_NOT_FOUND";
-    case Code::kExists: return "TSNAP_E_EXISTS";
-    case Code::kIo: return "TSNAP_E_IO";
-    case Code::kNoSpace: return "TSNAP_E_NO_SPACE";
-    case Code::kCorrupt: return "TSNAP_E_CORRUPT";
-    case Code::kMismatch: return "TSNAP_E_MISMATCH";
-    case Code::kUnsupported: return "TSNAP_E_UNSUPPORTED";
-    case Code::kAuth: return "TSNAP_E_AUTH";
-    case Code::kNetwork: return "TSNAP_E_NETWORK";
-    case Code::kTimeout: return "TSNAP_E_TIMEOUT";
-    case Code::kCancelled: return "TSNAP_E_CANCELLED";
-    case Code::kCallback: return "TSNAP_E_CALLBACK";
-    case Code::kDevice: return "TSNAP_E_DEVICE";
-    case Code::kMpi: return "TSNAP_E_MPI";
-    case Code::kBusy: return "TSNAP_E_BUSY";
-    case Code::kInternal: return "TSNAP_E_INTERNAL";
+    case Code::kOk:
+      return "TSNAP_OK";
+    case Code::kInvalid:
+      return "TSNAP_E_INVALID";
+    case Code::kNoMemory:
+      return "TSNAP_E_NO_MEMORY";
+    case Code::kNotFound:
+      return "TSNAP_E_NOT_FOUND";
+    case Code::kExists:
+      return "TSNAP_E_EXISTS";
+    case Code::kIo:
+      return "TSNAP_E_IO";
+    case Code::kNoSpace:
+      return "TSNAP_E_NO_SPACE";
+    case Code::kCorrupt:
+      return "TSNAP_E_CORRUPT";
+    case Code::kMismatch:
+      return "TSNAP_E_MISMATCH";
+    case Code::kUnsupported:
+      return "TSNAP_E_UNSUPPORTED";
+    case Code::kAuth:
+      return "TSNAP_E_AUTH";
+    case Code::kNetwork:
+      return "TSNAP_E_NETWORK";
+    case Code::kTimeout:
+      return "TSNAP_E_TIMEOUT";
+    case Code::kCancelled:
+      return "TSNAP_E_CANCELLED";
+    case Code::kCallback:
+      return "TSNAP_E_CALLBACK";
+    case Code::kDevice:
+      return "TSNAP_E_DEVICE";
+    case Code::kMpi:
+      return "TSNAP_E_MPI";
+    case Code::kBusy:
+      return "TSNAP_E_BUSY";
+    case Code::kInternal:
+      return "TSNAP_E_INTERNAL";
   }
   return "TSNAP_E_UNKNOWN";
 }

@@ -1,5 +1,6 @@
 // Status: a code of the public interface and one line of text; Result<T>: a value or a Status.
-// The core reports every failure through these two; it does not throw. Knows nothing of tsnap's nouns.
+// The core reports every failure through these two; it does not throw. Knows nothing of tsnap's
+// nouns.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,9 @@ class [[nodiscard]] Status {
   Status(Code code, std::string message) noexcept : code_(code), message_(std::move(message)) {}
 
   static Status Ok() noexcept { return Status(); }
-  // From an errno value: ENOSPC, EDQUOT and EFBIG are kNoSpace, ENOENT kNotFound, EEXIST kExists, ENOMEM kNoMemory,
-  // EACCES, EPERM and EROFS kAuth, everything else kIo. The text is "<action>: <strerror>[, hint]".
+  // From an errno value: ENOSPC, EDQUOT and EFBIG are kNoSpace, ENOENT kNotFound, EEXIST kExists,
+  // ENOMEM kNoMemory, EACCES, EPERM and EROFS kAuth, everything else kIo. The text is "<action>:
+  // <strerror>[, hint]".
   static Status FromErrno(int error, std::string_view action);
   // kNoMemory with a text that needs no allocation.
   static Status NoMemory() noexcept;
@@ -75,8 +77,9 @@ inline Status Internal(std::string message) { return {Code::kInternal, std::move
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                      // NOLINT: a value is a result
-  Result(Status status) noexcept : status_(std::move(status)) {}     // NOLINT: so is a failure (never an OK status)
+  Result(T value) : value_(std::move(value)) {}  // NOLINT: a value is a result
+  Result(Status status) noexcept
+      : status_(std::move(status)) {}  // NOLINT: so is a failure (never an OK status)
 
   bool ok() const noexcept { return value_.has_value(); }
   const Status& status() const& noexcept { return status_; }
@@ -100,11 +103,11 @@ class [[nodiscard]] Result {
 #define TSNAP_CONCAT_INNER(a, b) a##b
 #define TSNAP_CONCAT(a, b) TSNAP_CONCAT_INNER(a, b)
 
-// Return a failure to the caller; the statement reads as one step of a story. Names are numbered, so that a step may hold
-// a lambda with steps of its own.
+// Return a failure to the caller; the statement reads as one step of a story. Names are numbered,
+// so that a step may hold a lambda with steps of its own.
 #define TSNAP_TRY(expression) TSNAP_TRY_INNER(TSNAP_CONCAT(tsnap_status_, __COUNTER__), expression)
-#define TSNAP_TRY_INNER(status, expression)                       \
-  do {                                                            \
+#define TSNAP_TRY_INNER(status, expression)                                 \
+  do {                                                                      \
     if (::tsnap::Status status = (expression); !status.ok()) return status; \
   } while (false)
 

@@ -1,5 +1,5 @@
-// Box: an n-d interval, offset and shape, in the index space of one global array; and its arithmetic.
-// Knows nothing of memory, files or element types.
+// Box: an n-d interval, offset and shape, in the index space of one global array; and its
+// arithmetic. Knows nothing of memory, files or element types.
 #pragma once
 
 #include <array>
@@ -16,9 +16,9 @@ inline constexpr int kMaxDims = 8;
 using Index = std::array<int64_t, kMaxDims>;  // unused entries are 0
 
 struct Box {
-  int ndim = 0;       // 0 dims = one element
+  int ndim = 0;  // 0 dims = one element
   Index offset{};
-  Index shape{};      // every entry >= 0
+  Index shape{};  // every entry >= 0
 
   bool operator==(const Box&) const = default;
 };
@@ -28,7 +28,8 @@ Box WholeBox(int ndim, const Index& shape);
 // Number of elements; boxes that passed CheckBox cannot overflow.
 uint64_t Volume(const Box& box) noexcept;
 inline bool IsEmpty(const Box& box) noexcept { return Volume(box) == 0; }
-// kInvalid when ndim is outside 0..8, an extent is negative or volume * item_bytes or offset + shape overflows int64.
+// kInvalid when ndim is outside 0..8, an extent is negative or volume * item_bytes or offset +
+// shape overflows int64.
 Status CheckBox(const Box& box, int64_t item_bytes);
 bool Contains(const Box& outer, const Box& inner) noexcept;
 // The common part; empty (Volume 0) when they do not meet. Both have the same ndim.

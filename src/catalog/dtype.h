@@ -6,8 +6,23 @@
 namespace tsnap {
 
 enum class Dtype : int32_t {
-  kBool = 1, kInt8, kInt16, kInt32, kInt64, kUint8, kUint16, kUint32, kUint64,
-  kFloat8E4m3, kFloat8E5m2, kFloat16, kBfloat16, kFloat32, kFloat64, kComplex64, kComplex128,
+  kBool = 1,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kFloat8E4m3,
+  kFloat8E5m2,
+  kFloat16,
+  kBfloat16,
+  kFloat32,
+  kFloat64,
+  kComplex64,
+  kComplex128,
   kOpaque,  // fixed-size records; the size stands beside the dtype
 };
 

@@ -1,5 +1,6 @@
-// What an index part holds, as plain values: objects with their totals, and for sharded arrays the extents tile by tile.
-// The same values travel between ranks: a contribution to an owner, a question to it and its answer are small index parts.
+// What an index part holds, as plain values: objects with their totals, and for sharded arrays the
+// extents tile by tile. The same values travel between ranks: a contribution to an owner, a
+// question to it and its answer are small index parts.
 #pragma once
 
 #include <array>
@@ -17,22 +18,22 @@ using TileCounts = std::array<int32_t, kMaxDims>;
 
 struct ObjectRecord {
   ObjectMeta meta;
-  TileCounts tiles{};               // sharded only
-  int64_t box_count = 0;            // boxes that the application registered (sharded), else 1
+  TileCounts tiles{};     // sharded only
+  int64_t box_count = 0;  // boxes that the application registered (sharded), else 1
   uint64_t raw_bytes = 0;
   uint64_t stored_bytes = 0;
-  std::vector<Extent> extents;      // private and replicated objects
+  std::vector<Extent> extents;  // private and replicated objects
 };
 
 struct TileRecord {
-  std::string path;                 // of the sharded object
-  uint64_t tile = 0;                // row-major number of the tile in the object's grid
-  std::vector<Extent> extents;      // every extent whose box meets the tile
+  std::string path;             // of the sharded object
+  uint64_t tile = 0;            // row-major number of the tile in the object's grid
+  std::vector<Extent> extents;  // every extent whose box meets the tile
 };
 
 struct IndexPart {
-  std::vector<ObjectRecord> objects;   // sorted by (kind private: rank, path), see ObjectLess
-  std::vector<TileRecord> tiles;       // sorted by (path, tile)
+  std::vector<ObjectRecord> objects;  // sorted by (kind private: rank, path), see ObjectLess
+  std::vector<TileRecord> tiles;      // sorted by (path, tile)
 };
 
 bool ObjectLess(const ObjectRecord& a, const ObjectRecord& b);  // by QualifiedPath, bytewise

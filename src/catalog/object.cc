@@ -26,8 +26,10 @@ std::string Quote(std::string_view path) {
   std::string text = "\"";
   for (const char c : path.substr(0, kShownBytes)) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7F) text += fmt::format("\\x{:02x}", byte);
-    else text += c;
+    if (byte < 0x20 || byte >= 0x7F)
+      text += fmt::format("\\x{:02x}", byte);
+    else
+      text += c;
   }
   return text + (path.size() > kShownBytes ? "...\"" : "\"");
 }
@@ -83,21 +85,30 @@ bool IsUtf8(std::string_view text) {
 
 const char* KindName(Kind kind) noexcept {
   switch (kind) {
-    case Kind::kPrivate: return "private";
-    case Kind::kReplicated: return "replicated";
-    case Kind::kSharded: return "sharded";
+    case Kind::kPrivate:
+      return "private";
+    case Kind::kReplicated:
+      return "replicated";
+    case Kind::kSharded:
+      return "sharded";
   }
   return "unknown";
 }
 
 const char* TypeName(Type type) noexcept {
   switch (type) {
-    case Type::kArray: return "array";
-    case Type::kInt64: return "int64";
-    case Type::kFloat64: return "float64";
-    case Type::kBool: return "bool";
-    case Type::kString: return "string";
-    case Type::kBytes: return "bytes";
+    case Type::kArray:
+      return "array";
+    case Type::kInt64:
+      return "int64";
+    case Type::kFloat64:
+      return "float64";
+    case Type::kBool:
+      return "bool";
+    case Type::kString:
+      return "string";
+    case Type::kBytes:
+      return "bytes";
   }
   return "unknown";
 }

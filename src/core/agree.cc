@@ -25,10 +25,14 @@ uint64_t KeyOf(const Comm& comm, const Status& status) {
 
 const char* CallName(uint64_t call) {
   switch (static_cast<Call>(call)) {
-    case Call::kClose: return "tsnap_context_close";
-    case Call::kTake: return "tsnap_take";
-    case Call::kRestore: return "tsnap_restore";
-    case Call::kSnapshotOpen: return "tsnap_snapshot_open_all";
+    case Call::kClose:
+      return "tsnap_context_close";
+    case Call::kTake:
+      return "tsnap_take";
+    case Call::kRestore:
+      return "tsnap_restore";
+    case Call::kSnapshotOpen:
+      return "tsnap_snapshot_open_all";
   }
   return "another function";
 }
@@ -62,31 +66,52 @@ Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const S
   if (comm.broken()) return Agree(comm, local);
   const uint64_t sequence = context.NextSequence();
   const uint64_t name = static_cast<uint64_t>(call);
-  std::array<uint64_t, 7> wire = {name,           ~name,           sequence, ~sequence,
+  std::array<uint64_t, 7> wire = {name,           ~name,           sequence,          ~sequence,
                                   arguments_hash, ~arguments_hash, KeyOf(comm, local)};
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
   if (wire[0] != ~wire[1]) {
     // A rank that closes is gone after this: the others would wait for it in vain.
     if (wire[0] == static_cast<uint64_t>(Call::kClose)) comm.Break();
-    return Mismatch(fmt::format("the ranks called different functions, {} and {}, at the same time: every collective call must be "
-                                "made by all ranks in the same order", CallName(wire[0]), CallName(~wire[1])));
+    return Mismatch(
+        fmt::format("the ranks called different functions, {} and {}, at the same time: every "
+                    "collective call must be "
+                    "made by all ranks in the same order",
+                    CallName(wire[0]), CallName(~wire[1])));
   }
   if (wire[6] != kAllWell) return Spread(comm, wire[6], local);
   if (wire[2] != ~wire[3] || wire[4] != ~wire[5]) {
-    return Mismatch(fmt::format("the ranks called {} with different URLs or options: every rank must pass the same",
-                                CallName(name)));
+    return Mismatch(fmt::format(
+        "the ranks called {} with different URLs or options: every rank must pass the same",
+        CallName(name)));
   }
   return Status::Ok();
 }
 
 Status Agree(Comm& comm, const Status& local) {
   if (comm.broken()) {
-    return Timeout("the context is broken: an earlier call found a rank dead, stopped or in another call; close the context and "
-                   "restart the job");
+    return Timeout(
+        "the context is broken: an earlier call found a rank dead, stopped or in another call; "
+        "close the context and "
+        "restart the job");
   }
   uint64_t key = KeyOf(comm, local);
   TSNAP_TRY(comm.Allreduce(std::span(&key, 1), Comm::Op::kMin));
   return key == kAllWell ? Status::Ok() : Spread(comm, key, local);
+}
+
+Status SettleStall(Context& context, Status outcome) {
+  Comm& comm = context.comm();
+  uint64_t stuck = context.engine().stuck();
+  if (outcome.code() != Code::kTimeout && !comm.broken()) {
+    if (Status reduced = comm.Allreduce(std::span(&stuck, 1), Comm::Op::kMax); !reduced.ok()) {
+      outcome = std::move(reduced);
+    } else if (stuck != 0) {
+      outcome = Status(Code::kTimeout,
+                       std::move(outcome).While("a transfer hangs in the storage;").message());
+    }
+  }
+  if (outcome.code() == Code::kTimeout) comm.Break();
+  return outcome;
 }
 
 Status BroadcastBytes(Comm& comm, const Status& local, Bytes* bytes) {
@@ -94,9 +119,9 @@ Status BroadcastBytes(Comm& comm, const Status& local, Bytes* bytes) {
   uint64_t size = bytes->size();
   TSNAP_TRY(comm.Bcast(std::as_writable_bytes(std::span(&size, 1)), 0));
   TSNAP_TRY(Agree(comm, Protect([&] {
-    bytes->resize(size);
-    return Status::Ok();
-  })));
+                    bytes->resize(size);
+                    return Status::Ok();
+                  })));
   return comm.Bcast(*bytes, 0);
 }
 

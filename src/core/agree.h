@@ -14,15 +14,23 @@ namespace tsnap {
 // The collective calls of the public interface.
 enum class Call : uint64_t { kClose = 1, kTake, kRestore, kSnapshotOpen };
 
-// Step 0 of every collective call: one reduction of fixed size, in which all ranks learn whether they made the same call with
-// the same arguments (their hash), and whether each could start it. kMismatch on all when they did not.
+// Step 0 of every collective call: one reduction of fixed size, in which all ranks learn whether
+// they made the same call with the same arguments (their hash), and whether each could start it.
+// kMismatch on all when they did not.
 Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const Status& local);
 
-// One status for all: OK when every rank's is; otherwise the same failure everywhere, with the text of the rank that has it.
-// A root cause beats CANCELLED and TIMEOUT, then the lowest rank's wins. A broken communicator is kTimeout at once.
+// One status for all: OK when every rank's is; otherwise the same failure everywhere, with the text
+// of the rank that has it. A root cause beats CANCELLED and TIMEOUT, then the lowest rank's wins. A
+// broken communicator is kTimeout at once.
 Status Agree(Comm& comm, const Status& local);
 
-// Rank 0's bytes, of a length that only it knows, on all ranks. `local` is what happened while rank 0 made them.
+// Called at the end of a failed operation. A transfer that hangs on any rank outweighs whatever
+// else went wrong: its thread may still touch the user's memory, so the context is broken on all
+// ranks and the status is kTimeout.
+Status SettleStall(Context& context, Status outcome);
+
+// Rank 0's bytes, of a length that only it knows, on all ranks. `local` is what happened while rank
+// 0 made them.
 Status BroadcastBytes(Comm& comm, const Status& local, Bytes* bytes);
 
 }  // namespace tsnap

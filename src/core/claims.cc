@@ -22,32 +22,37 @@ class ClaimCheck {
   Status Run(Status local, std::vector<LocalOmission>* omissions) {
     Mailbox claims;
     if (local.ok()) local = Protect([&] { return SendClaims(&claims); });
-    TSNAP_TRY(claims.Exchange(comm_, std::move(local), [&](int peer, IndexPart part) { return Collect(peer, std::move(part)); }));
+    TSNAP_TRY(claims.Exchange(comm_, std::move(local), [&](int peer, IndexPart part) {
+      return Collect(peer, std::move(part));
+    }));
 
     Mailbox verdicts;
     local = Protect([&] { return CheckTiles(&verdicts); });
     TSNAP_TRY(Agree(comm_, local));
     local = Status::Ok();
-    TSNAP_TRY(verdicts.Exchange(comm_, std::move(local), [&](int, IndexPart part) { return Heed(std::move(part), omissions); }));
+    TSNAP_TRY(verdicts.Exchange(comm_, std::move(local), [&](int, IndexPart part) {
+      return Heed(std::move(part), omissions);
+    }));
     return Agree(comm_, Protect([&] { return CheckComplete(); }));
   }
 
  private:
   struct Known {
     ObjectMeta meta;
-    int rank = 0;   // who said so first
+    int rank = 0;  // who said so first
   };
 
   int OwnerOfObject(const std::string& path) const {
     return OwnerOf(PartOfShared(placement_, path), placement_.parts, comm_.size());
   }
 
-  // Each box goes to the owners of the tiles it meets, each description to the owner of the object and to those.
+  // Each box goes to the owners of the tiles it meets, each description to the owner of the object
+  // and to those.
   Status SendClaims(Mailbox* out) {
     for (uint32_t i = 0; i < objects_.size(); ++i) {
       const LocalObject& object = objects_[i];
       if (object.meta.kind != Kind::kSharded) continue;
-      if (!object.shape_known) {   // a record without boxes: its name is all that is known here
+      if (!object.shape_known) {  // a record without boxes: its name is all that is known here
         out->For(OwnerOfObject(object.meta.path)).objects.emplace_back().meta = object.meta;
         continue;
       }
@@ -58,7 +63,8 @@ class ClaimCheck {
       for (uint32_t b = 0; b < object.boxes.size(); ++b) {
         if (IsEmpty(object.boxes[b].box)) continue;
         for (const uint64_t tile : TilesMeeting(object.meta, grid, object.boxes[b].box)) {
-          const int owner = OwnerOf(PartOfTile(placement_, object.meta.path, tile), placement_.parts, comm_.size());
+          const int owner = OwnerOf(PartOfTile(placement_, object.meta.path, tile),
+                                    placement_.parts, comm_.size());
           told.insert(owner);
           TileRecord& record = tiles[{owner, tile}];
           record.path = object.meta.path;
@@ -89,11 +95,14 @@ class ClaimCheck {
       const auto [place, first] = known_.try_emplace(path, Known{record.meta, peer});
       if (first) continue;
       std::string difference = Difference(place->second.meta, record.meta);
-      if (difference.empty() && place->second.meta.coverage != record.meta.coverage) difference = "different coverage";
-      if (difference.empty() && place->second.meta.fill != record.meta.fill) difference = "different fill items";
+      if (difference.empty() && place->second.meta.coverage != record.meta.coverage)
+        difference = "different coverage";
+      if (difference.empty() && place->second.meta.fill != record.meta.fill)
+        difference = "different fill items";
       if (!difference.empty()) {
-        return Mismatch(fmt::format("sharded object \"{}\": ranks {} and {} describe it differently: {}", path, place->second.rank,
-                                    peer, difference));
+        return Mismatch(
+            fmt::format("sharded object \"{}\": ranks {} and {} describe it differently: {}", path,
+                        place->second.rank, peer, difference));
       }
     }
     for (const TileRecord& record : part.tiles) {
@@ -103,12 +112,14 @@ class ClaimCheck {
     return Status::Ok();
   }
 
-  // Tells claimants what to leave out, and the owner of each object which of its tiles are in order.
+  // Tells claimants what to leave out, and the owner of each object which of its tiles are in
+  // order.
   Status CheckTiles(Mailbox* out) {
     for (const auto& [place, claims] : tiles_) {
       const auto& [path, tile] = place;
       const auto known = known_.find(path);
-      if (known == known_.end()) return Internal(fmt::format("claims for \"{}\" came without its description", path));
+      if (known == known_.end())
+        return Internal(fmt::format("claims for \"{}\" came without its description", path));
       const ObjectMeta& meta = known->second.meta;
       const Box box = TileBox(meta, TileGrid(meta, placement_.tile_bytes), tile);
       TSNAP_TRY(CheckTiling(meta, box, claims));
@@ -135,7 +146,8 @@ class ClaimCheck {
         continue;
       }
       const auto number = numbers_.find(record.path);
-      if (number == numbers_.end()) return Internal(fmt::format("an omission names \"{}\", which is not here", record.path));
+      if (number == numbers_.end())
+        return Internal(fmt::format("an omission names \"{}\", which is not here", record.path));
       for (const Extent& extent : record.extents) {
         omissions->push_back({number->second, static_cast<uint32_t>(record.tile), extent.box});
       }
@@ -147,8 +159,11 @@ class ClaimCheck {
   Status CheckComplete() {
     for (const auto& [path, rank] : named_) {
       if (known_.contains(path)) continue;
-      return Mismatch(fmt::format("sharded object \"{}\" is registered (first on rank {}), but no rank holds a box of it, so its dtype and "
-                                  "shape are unknown; remove it, or register an empty box", path, rank));
+      return Mismatch(
+          fmt::format("sharded object \"{}\" is registered (first on rank {}), but no rank holds a "
+                      "box of it, so its dtype and "
+                      "shape are unknown; remove it, or register an empty box",
+                      path, rank));
     }
     for (const auto& [path, known] : known_) {
       const ObjectMeta& meta = known.meta;
@@ -159,8 +174,9 @@ class ClaimCheck {
       if (reported.size() == TileCount(meta, grid)) continue;
       uint64_t gap = 0;
       while (reported.contains(gap)) ++gap;
-      return Mismatch(fmt::format("object \"{}\": {} of its global shape {} is held by no rank", path,
-                                  ToString(TileBox(meta, grid, gap)), ShapeToString(meta.ndim, meta.shape)));
+      return Mismatch(fmt::format("object \"{}\": {} of its global shape {} is held by no rank",
+                                  path, ToString(TileBox(meta, grid, gap)),
+                                  ShapeToString(meta.ndim, meta.shape)));
     }
     return Status::Ok();
   }
@@ -168,17 +184,18 @@ class ClaimCheck {
   Comm& comm_;
   const Placement& placement_;
   const std::vector<LocalObject>& objects_;
-  std::map<std::string, uint32_t> numbers_;                              // of this rank's sharded objects
-  std::map<std::string, Known> known_;                                   // objects that this rank owns something of
-  std::map<std::string, int> named_;                                     // by a rank without boxes, to the owner of the object
-  std::map<std::pair<std::string, uint64_t>, std::vector<Claim>> tiles_; // that this rank owns
-  std::map<std::string, std::set<uint64_t>> reported_;                   // tiles in order, of objects that this rank owns
+  std::map<std::string, uint32_t> numbers_;  // of this rank's sharded objects
+  std::map<std::string, Known> known_;       // objects that this rank owns something of
+  std::map<std::string, int> named_;         // by a rank without boxes, to the owner of the object
+  std::map<std::pair<std::string, uint64_t>, std::vector<Claim>> tiles_;  // that this rank owns
+  std::map<std::string, std::set<uint64_t>>
+      reported_;  // tiles in order, of objects that this rank owns
 };
 
 }  // namespace
 
-Status CheckClaims(Comm& comm, const Placement& placement, const std::vector<LocalObject>& objects, Status local,
-                   std::vector<LocalOmission>* omissions) {
+Status CheckClaims(Comm& comm, const Placement& placement, const std::vector<LocalObject>& objects,
+                   Status local, std::vector<LocalOmission>* omissions) {
   return ClaimCheck(comm, placement, objects).Run(std::move(local), omissions);
 }
 

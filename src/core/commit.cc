@@ -18,11 +18,14 @@ constexpr std::string_view kMarkerText = "a take in progress; its time tells tha
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
-    return NotFound(fmt::format("there is no snapshot at {}: it holds no {}", store.url(), native::kRecordKey));
+    return NotFound(
+        fmt::format("there is no snapshot at {}: it holds no {}", store.url(), native::kRecordKey));
   }
-  if (!text.ok()) return std::move(text).status().While("reading the commit record of", store.url());
+  if (!text.ok())
+    return std::move(text).status().While("reading the commit record of", store.url());
   Result<native::CommitRecord> record = native::DecodeRecord(*text);
-  if (!record.ok()) return std::move(record).status().While("reading the commit record of", store.url());
+  if (!record.ok())
+    return std::move(record).status().While("reading the commit record of", store.url());
   return record;
 }
 
@@ -30,19 +33,25 @@ Status Committer::Open(bool overwrite) {
   Version seen;
   Result<native::CommitRecord> existing = ReadRecord(*store_, &seen);
   if (existing.ok() && !overwrite) {
-    return Exists(fmt::format("taking a snapshot at {}: it holds a snapshot already; take to another place, or switch overwrite on",
-                              store_->url()));
+    return Exists(
+        fmt::format("taking a snapshot at {}: it holds a snapshot already; take to another place, "
+                    "or switch overwrite on",
+                    store_->url()));
   }
   const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
   if (damaged && !overwrite) {
-    return Exists(fmt::format("taking a snapshot at {}: it holds a damaged snapshot already ({}); switch overwrite on to replace it",
-                              store_->url(), existing.status().message()));
+    return Exists(
+        fmt::format("taking a snapshot at {}: it holds a damaged snapshot already ({}); switch "
+                    "overwrite on to replace it",
+                    store_->url(), existing.status().message()));
   }
-  if (!existing.ok() && !damaged && existing.status().code() != Code::kNotFound) return std::move(existing).status();
+  if (!existing.ok() && !damaged && existing.status().code() != Code::kNotFound)
+    return std::move(existing).status();
   if (existing.ok()) replaced_id_ = existing->id;
   seen_ = seen;
   id_ = native::NewId();
-  TSNAP_TRY(store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false).While("writing the marker of the take"));
+  TSNAP_TRY(store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false)
+                .While("writing the marker of the take"));
   refreshed_ = std::chrono::steady_clock::now();
   return Status::Ok();
 }
@@ -52,7 +61,7 @@ void Committer::Refresh() {
   if (id_.empty() || now - refreshed_ < kRefreshInterval) return;
   refreshed_ = now;
   const Status refreshed = Protect([&] {
-    TSNAP_TRY(CheckMarker());   // what gc removed stays removed
+    TSNAP_TRY(CheckMarker());  // what gc removed stays removed
     return store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false);
   });
   Warn(refreshed, "refreshing the marker of a take");
@@ -62,8 +71,11 @@ Status Committer::CheckMarker() {
   Result<Entry> marker = store_->Stat(native::MarkerKey(id_));
   if (marker.ok()) return Status::Ok();
   if (marker.status().code() != Code::kNotFound) return std::move(marker).status();
-  return IoError(fmt::format("committing at {}: the marker of this take was removed while it ran (by gc, or by hand), so its data may "
-                             "be gone too; take again", store_->url()));
+  return IoError(
+      fmt::format("committing at {}: the marker of this take was removed while it ran (by gc, or "
+                  "by hand), so its data may "
+                  "be gone too; take again",
+                  store_->url()));
 }
 
 Status Committer::Commit(const native::CommitRecord& record) {
@@ -72,8 +84,10 @@ Status Committer::Commit(const native::CommitRecord& record) {
   Status written = store_->PutIf(native::kRecordKey, AsBytes(text), seen_, durable_);
   if (written.ok()) return written;
   if (written.code() == Code::kExists) {
-    return Exists(fmt::format("committing at {}: another job committed a snapshot there while this take ran; the other one stands",
-                              store_->url()));
+    return Exists(
+        fmt::format("committing at {}: another job committed a snapshot there while this take ran; "
+                    "the other one stands",
+                    store_->url()));
   }
   return Settle(std::move(written));
 }
@@ -82,12 +96,16 @@ Status Committer::Commit(const native::CommitRecord& record) {
 Status Committer::Settle(Status failure) {
   Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
   if (found.ok() && found->id == id_) {
-    return {failure.code(), fmt::format("committing at {}: the snapshot is there, but may not survive a crash of the machine: {}",
+    return {failure.code(), fmt::format("committing at {}: the snapshot is there, but may not "
+                                        "survive a crash of the machine: {}",
                                         store_->url(), failure.message())};
   }
   if (!found.ok() && found.status().code() != Code::kNotFound) {
-    return {failure.code(), fmt::format("committing at {}: the snapshot may or may not be there, since its commit record cannot be "
-                                        "read back ({}): {}", store_->url(), found.status().message(), failure.message())};
+    return {failure.code(),
+            fmt::format("committing at {}: the snapshot may or may not be there, since its commit "
+                        "record cannot be "
+                        "read back ({}): {}",
+                        store_->url(), found.status().message(), failure.message())};
   }
   return std::move(failure).While("committing at", store_->url());
 }
@@ -105,7 +123,8 @@ void Committer::Abandon() {
   const Status abandoned = Protect([&] {
     Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
     if (found.ok() && found->id == id_) return Status::Ok();
-    if (!found.ok() && found.status().code() != Code::kNotFound && found.status().code() != Code::kCorrupt) {
+    if (!found.ok() && found.status().code() != Code::kNotFound &&
+        found.status().code() != Code::kCorrupt) {
       return std::move(found).status();
     }
     return store_->RemoveAll(id_ + "/");

@@ -1,10 +1,14 @@
-// Committing: from the marker of a take in progress to the record that makes it a snapshot. Run by one rank.
+// Committing: from the marker of a take in progress to the record that makes it a snapshot. Run by
+// one rank.
 //
-//   1. Open: read what is committed at the place (kExists unless overwriting), draw an id, write the marker <id>/taking.
+//   1. Open: read what is committed at the place (kExists unless overwriting), draw an id, write
+//   the marker <id>/taking.
 //   2. Refresh: now and then while the take runs, so that gc knows it is alive.
-//   3. Commit: sync the folders; make sure that the marker is still there; write the record atomically, only over what was seen
+//   3. Commit: sync the folders; make sure that the marker is still there; write the record
+//   atomically, only over what was seen
 //      in 1. When the answer is lost, read the record back: its id tells whether it is ours.
-//   4. Clean: remove the marker and what was replaced; or, after a failure, everything of this take.
+//   4. Clean: remove the marker and what was replaced; or, after a failure, everything of this
+//   take.
 #pragma once
 
 #include <chrono>
@@ -25,9 +29,11 @@ class Committer {
 
   Status Open(bool overwrite);
   const std::string& id() const { return id_; }
-  // Cheap; writes the marker at most once a minute. A failure is only logged: the check before the commit decides.
+  // Cheap; writes the marker at most once a minute. A failure is only logged: the check before the
+  // commit decides.
   void Refresh();
-  // The record's id is id(). After a failure other than kExists the snapshot may exist: the text says so.
+  // The record's id is id(). After a failure other than kExists the snapshot may exist: the text
+  // says so.
   Status Commit(const native::CommitRecord& record);
   void RemoveReplaced();
   // After a failed take; keeps everything if the record turns out to be committed.
@@ -42,7 +48,7 @@ class Committer {
   const Log& log_;
   const bool durable_;
   std::string id_;
-  std::string replaced_id_;      // "" = none
+  std::string replaced_id_;  // "" = none
   Version seen_;
   std::chrono::steady_clock::time_point refreshed_{};
 };

@@ -1,4 +1,5 @@
-// Context: one application's use of tsnap: its communicator, buffers, threads and the report of its last restore.
+// Context: one application's use of tsnap: its communicator, buffers, threads and the report of its
+// last restore.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,13 @@ namespace tsnap {
 // What the last restore could not do, by qualified path. Each list is sorted.
 struct Report {
   std::vector<std::string> missing, unexpected, mismatched, not_restored;
-  bool complete = true;   // false: memory ran out while it was made
+  bool complete = true;  // false: memory ran out while it was made
 };
 
 class Context {
  public:
-  // Not collective; knobs are resolved. When it throws, comm is still the caller's, who has others to tell.
+  // Not collective; knobs are resolved. When it throws, comm is still the caller's, who has others
+  // to tell.
   Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log)
       : knobs_(WithMachineDefaults(knobs, comm->local_ranks())), log_(log) {
     comm->set_timeout_seconds(knobs_.collective_timeout_seconds);

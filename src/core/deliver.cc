@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "plan/box_pairs.h"
 #include "stage/stager.h"
 
 namespace tsnap {
@@ -14,37 +15,43 @@ namespace {
 bool IsText(Type type) { return type == Type::kString || type == Type::kBytes; }
 
 Status FillBox(const ObjectMeta& meta, const LocalBox& local) {
-  TSNAP_ASSIGN(Stager* stager, StagerFor(local.memory.data));
+  TSNAP_ASSIGN(Stager * stager, StagerFor(local.memory.data));
   const Bytes zeros(static_cast<size_t>(meta.item_bytes));
-  return stager->Fill(local.memory, meta.fill.empty() ? ConstByteSpan(zeros) : ConstByteSpan(meta.fill));
+  return stager->Fill(local.memory,
+                      meta.fill.empty() ? ConstByteSpan(zeros) : ConstByteSpan(meta.fill));
 }
 
 }  // namespace
 
 std::string LocalName(const LocalObject& object, int rank) {
-  return object.meta.kind == Kind::kPrivate ? fmt::format("{}/{}", rank, object.meta.path) : object.meta.path;
+  return object.meta.kind == Kind::kPrivate ? fmt::format("{}/{}", rank, object.meta.path)
+                                            : object.meta.path;
 }
 
 Status CheckDestination(const LocalObject& object) {
   for (const LocalBox& local : object.boxes) {
     if (Overlaps(local.memory)) {
-      return Invalid(fmt::format("restoring object \"{}\": elements of its array overlap in memory (check its strides)",
-                                 object.meta.path));
+      return Invalid(fmt::format(
+          "restoring object \"{}\": elements of its array overlap in memory (check its strides)",
+          object.meta.path));
     }
   }
   return Status::Ok();
 }
 
 std::string Unfit(const ObjectMeta& stored, const LocalObject& object) {
-  if (!object.shape_known) return stored.kind == Kind::kSharded ? "" : "it is not stored as a sharded array";
+  if (!object.shape_known)
+    return stored.kind == Kind::kSharded ? "" : "it is not stored as a sharded array";
   ObjectMeta here = object.meta;
-  if (here.kind == Kind::kPrivate && stored.kind == Kind::kReplicated) here.kind = Kind::kReplicated;
+  if (here.kind == Kind::kPrivate && stored.kind == Kind::kReplicated)
+    here.kind = Kind::kReplicated;
   if (IsText(here.type) && stored.type == here.type) {
     const auto length = static_cast<uint64_t>(stored.shape[0]);
     const uint64_t needed = length + (here.type == Type::kString ? 1 : 0);
     if (needed > object.value.capacity) {
-      if (here.type == Type::kBytes) *object.value.size = length;   // what is needed
-      return fmt::format("it needs {} bytes and has a capacity of {}", needed, object.value.capacity);
+      if (here.type == Type::kBytes) *object.value.size = length;  // what is needed
+      return fmt::format("it needs {} bytes and has a capacity of {}", needed,
+                         object.value.capacity);
     }
     here.ndim = stored.ndim;
     here.shape = stored.shape;
@@ -56,9 +63,10 @@ Status PrepareDestination(const ObjectRecord& record, LocalObject* object) {
   if (record.meta.path.empty() || !IsText(object->meta.type)) return Status::Ok();
   object->meta.ndim = record.meta.ndim;
   object->meta.shape = record.meta.shape;
-  object->boxes = {{WholeBox(record.meta.ndim, record.meta.shape),
-                    ContiguousView(object->meta.dtype, object->meta.item_bytes, record.meta.ndim, record.meta.shape,
-                                   static_cast<std::byte*>(object->value.data))}};
+  object->boxes = {
+      {WholeBox(record.meta.ndim, record.meta.shape),
+       ContiguousView(object->meta.dtype, object->meta.item_bytes, record.meta.ndim,
+                      record.meta.shape, static_cast<std::byte*>(object->value.data))}};
   return Status::Ok();
 }
 
@@ -69,29 +77,48 @@ Status CheckExtents(const ObjectMeta& meta, const std::vector<Extent>& extents) 
         extent.raw_bytes == Volume(extent.box) * static_cast<uint64_t>(meta.item_bytes)) {
       continue;
     }
-    return Corrupt(fmt::format("the index of object \"{}\" lists an extent {} that does not fit its shape {}: the snapshot is damaged",
-                               meta.path, ToString(extent.box), ShapeToString(meta.ndim, meta.shape)));
+    return Corrupt(
+        fmt::format("the index of object \"{}\" lists an extent {} that does not fit its shape {}: "
+                    "the snapshot is damaged",
+                    meta.path, ToString(extent.box), ShapeToString(meta.ndim, meta.shape)));
   }
   return Status::Ok();
 }
 
-Status AddObjectReads(const ObjectRecord& record, const std::vector<Extent>& extents, const std::vector<LocalBox>& boxes,
-                      uint32_t object, std::vector<ReadItem>* items) {
+Status CheckDisjoint(const ObjectMeta& meta, const std::vector<Box>& boxes) {
+  Status overlap;
+  ForEachPair(WholeBox(meta.ndim, meta.shape), boxes, [&](uint32_t a, uint32_t b) {
+    overlap = Corrupt(fmt::format(
+        "the index of object \"{}\" lists {} and {}, which overlap: the snapshot is damaged",
+        meta.path, ToString(boxes[a]), ToString(boxes[b])));
+    return false;
+  });
+  return overlap;
+}
+
+Status AddObjectReads(const ObjectRecord& record, const std::vector<Extent>& extents,
+                      const std::vector<LocalBox>& boxes, uint32_t object,
+                      std::vector<ReadItem>* items) {
   TSNAP_TRY(CheckExtents(record.meta, extents));
   for (const LocalBox& local : boxes) {
     const size_t first = items->size();
     uint64_t covered = 0;
+    std::vector<Box> parts;
     for (const Extent& extent : extents) {
       Box wanted = Intersect(extent.box, local.box);
       if (IsEmpty(wanted)) continue;
       covered += Volume(wanted);
+      parts.push_back(wanted);
       items->push_back({extent, wanted, local.memory, local.box, record.meta.item_bytes, object});
     }
+    if (record.meta.kind == Kind::kSharded) TSNAP_TRY(CheckDisjoint(record.meta, parts));
     if (covered == Volume(local.box)) continue;
     if (record.meta.coverage != Coverage::kSparse || covered > Volume(local.box)) {
       items->resize(first);
-      return Corrupt(fmt::format("the index of object \"{}\" lists {} of the {} elements of box {}: the snapshot is damaged",
-                                 record.meta.path, covered, Volume(local.box), ToString(local.box)));
+      return Corrupt(
+          fmt::format("the index of object \"{}\" lists {} of the {} elements of box {}: the "
+                      "snapshot is damaged",
+                      record.meta.path, covered, Volume(local.box), ToString(local.box)));
     }
     TSNAP_TRY(FillBox(record.meta, local).While("filling object", record.meta.path));
   }
@@ -102,7 +129,7 @@ Status DeliverValue(bool swap_byte_order, LocalObject* object) {
   if (swap_byte_order) {
     for (const LocalBox& local : object->boxes) {
       if (IsEmpty(local.box)) continue;
-      TSNAP_ASSIGN(Stager* stager, StagerFor(local.memory.data));
+      TSNAP_ASSIGN(Stager * stager, StagerFor(local.memory.data));
       TSNAP_TRY(stager->SwapByteOrder(local.memory));
     }
   }

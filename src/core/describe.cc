@@ -36,18 +36,23 @@ class Describer {
 
   Status DescribeOne(const std::string& path, const RegisteredStateful& stateful, int depth) {
     if (depth >= kMaxNesting) {
-      return Invalid(fmt::format("describing stateful \"{}\": statefuls are nested deeper than {}", path, kMaxNesting));
+      return Invalid(fmt::format("describing stateful \"{}\": statefuls are nested deeper than {}",
+                                 path, kMaxNesting));
     }
     children_.push_back(std::make_unique<State>(path + "/", depth + 1));
     State& child = *children_.back();
     // From here on nothing may fail before describe is called: what is listed is released.
-    out_->statefuls.push_back({path, &stateful});
+    out_->statefuls.push_back({path, &stateful, false});
     const int index = static_cast<int>(out_->statefuls.size()) - 1;
     if (stateful.describe) TSNAP_TRY(stateful.describe(child));
+    out_->statefuls.back().described = true;
     for (const auto& [below, entry] : child.entries()) {
       if (std::holds_alternative<RegisteredStateful>(entry)) {
-        return Invalid(fmt::format("describing stateful \"{}\": a stateful cannot hold another one (\"{}\"); register both on the "
-                                   "state", path, below));
+        return Invalid(
+            fmt::format("describing stateful \"{}\": a stateful cannot hold another one (\"{}\"); "
+                        "register both on the "
+                        "state",
+                        path, below));
       }
     }
     return AddObjects(child, index);
@@ -90,8 +95,9 @@ class Describer {
         TSNAP_TRY(MeasureText(object));
         break;
     }
-    object->boxes.push_back({WholeBox(meta.ndim, meta.shape),
-                             ContiguousView(meta.dtype, meta.item_bytes, meta.ndim, meta.shape, data)});
+    object->boxes.push_back(
+        {WholeBox(meta.ndim, meta.shape),
+         ContiguousView(meta.dtype, meta.item_bytes, meta.ndim, meta.shape, data)});
     return Status::Ok();
   }
 
@@ -101,14 +107,16 @@ class Describer {
     if (object->meta.type == Type::kString) {
       length = strnlen(static_cast<const char*>(value.data), value.capacity);
       if (length == value.capacity) {
-        return Invalid(fmt::format("taking string \"{}\": there is no NUL within its capacity of {} bytes", object->meta.path,
-                                   value.capacity));
+        return Invalid(
+            fmt::format("taking string \"{}\": there is no NUL within its capacity of {} bytes",
+                        object->meta.path, value.capacity));
       }
     } else {
       length = *value.size;
       if (length > value.capacity) {
-        return Invalid(fmt::format("taking bytes \"{}\": its size of {} is larger than its capacity of {}", object->meta.path,
-                                   length, value.capacity));
+        return Invalid(
+            fmt::format("taking bytes \"{}\": its size of {} is larger than its capacity of {}",
+                        object->meta.path, length, value.capacity));
       }
     }
     object->meta.ndim = 1;
@@ -117,21 +125,24 @@ class Describer {
   }
 
   bool IsRng(const LocalObject& object) const {
-    return object.stateful >= 0 && out_->statefuls[static_cast<size_t>(object.stateful)].callbacks->rng;
+    return object.stateful >= 0 &&
+           out_->statefuls[static_cast<size_t>(object.stateful)].callbacks->rng;
   }
 
   Status ApplyGlobs() {
     for (const std::string& glob : globs_) {
       bool matched = false;
       for (LocalObject& object : out_->objects) {
-        const bool eligible = object.meta.type != Type::kString && object.meta.type != Type::kBytes &&
+        const bool eligible = object.meta.type != Type::kString &&
+                              object.meta.type != Type::kBytes &&
                               object.meta.kind != Kind::kSharded && !IsRng(object);
         if (!eligible || !GlobMatches(glob, object.meta.path)) continue;
         matched = true;
         object.meta.kind = Kind::kReplicated;
       }
       if (!matched) {
-        return Invalid(fmt::format("replicating \"{}\": the glob matches no private array or scalar of the state", glob));
+        return Invalid(fmt::format(
+            "replicating \"{}\": the glob matches no private array or scalar of the state", glob));
       }
     }
     return Status::Ok();
@@ -151,7 +162,9 @@ Description::~Description() {
   }
 }
 
-Status Describe(const State& state, Purpose purpose, Description* out) { return Describer(purpose, out).DescribeAll(state); }
+Status Describe(const State& state, Purpose purpose, Description* out) {
+  return Describer(purpose, out).DescribeAll(state);
+}
 
 Status LoadStateful(const DescribedStateful& stateful) {
   return stateful.callbacks->loaded ? stateful.callbacks->loaded() : Status::Ok();
@@ -160,7 +173,7 @@ Status LoadStateful(const DescribedStateful& stateful) {
 Status LoadRngs(const Description& description) {
   Status first;
   for (const DescribedStateful& stateful : description.statefuls) {
-    if (!stateful.callbacks->rng) continue;
+    if (!stateful.callbacks->rng || !stateful.described) continue;
     Status status = LoadStateful(stateful);
     if (first.ok()) first = std::move(status);
   }

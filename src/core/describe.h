@@ -1,4 +1,5 @@
-// Describing a state: its objects and those of its statefuls as one flat list, as they stand at this call. Local.
+// Describing a state: its objects and those of its statefuls as one flat list, as they stand at
+// this call. Local.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,8 @@ namespace tsnap {
 
 struct LocalObject {
   ObjectMeta meta;
-  std::vector<LocalBox> boxes;        // take: also of scalars, strings and bytes; restore: arrays and fixed-size scalars
+  std::vector<LocalBox>
+      boxes;  // take: also of scalars, strings and bytes; restore: arrays and fixed-size scalars
   ValueAddress value;
   bool shape_known = true;
   int stateful = -1;                  // index into Description::statefuls
@@ -22,10 +24,11 @@ struct LocalObject {
 struct DescribedStateful {
   std::string path;
   const RegisteredStateful* callbacks = nullptr;
+  bool described = false;  // its describe succeeded
 };
 
-// The objects (sorted by path) and the statefuls whose describe was called, RNGs first. Destroying it releases what the
-// statefuls allocated.
+// The objects (sorted by path) and the statefuls whose describe was called, RNGs first. Destroying
+// it releases what the statefuls allocated.
 class Description {
  public:
   Description() = default;
@@ -39,8 +42,9 @@ class Description {
 
 enum class Purpose { kTake, kRestore };
 
-// RNG state is captured first, so that whatever the other statefuls draw changes nothing. At take the values of scalars and strings
-// are looked at and the replicate globs applied (kInvalid for a glob that matches nothing).
+// RNG state is captured first, so that whatever the other statefuls draw changes nothing. At take
+// the values of scalars and strings are looked at and the replicate globs applied (kInvalid for a
+// glob that matches nothing).
 Status Describe(const State& state, Purpose purpose, Description* out);
 
 // Calls `loaded` of the RNGs (puts them back after a take, and last of all after a restore).

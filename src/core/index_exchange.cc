@@ -19,7 +19,8 @@ namespace {
 class PartBuilder {
  public:
   void Add(ObjectRecord record) {
-    const auto [place, first] = numbers_.try_emplace(QualifiedPath(record.meta), part_.objects.size());
+    const auto [place, first] =
+        numbers_.try_emplace(QualifiedPath(record.meta), part_.objects.size());
     if (first) {
       part_.objects.push_back(std::move(record));
       return;
@@ -28,7 +29,8 @@ class PartBuilder {
     known.box_count += record.box_count;
     known.raw_bytes += record.raw_bytes;
     known.stored_bytes += record.stored_bytes;
-    for (const Attribute& attribute : record.meta.attributes) Merge(&known.meta.attributes, attribute);
+    for (const Attribute& attribute : record.meta.attributes)
+      Merge(&known.meta.attributes, attribute);
     std::move(record.extents.begin(), record.extents.end(), std::back_inserter(known.extents));
   }
 
@@ -73,7 +75,8 @@ class IndexWriting {
   Status Run(Status local, IndexSummary* out) {
     Mailbox entries;
     if (local.ok()) local = Protect([&] { return Contribute(&entries); });
-    TSNAP_TRY(entries.Exchange(comm_, std::move(local), [&](int, IndexPart part) { return Collect(std::move(part)); }));
+    TSNAP_TRY(entries.Exchange(comm_, std::move(local),
+                               [&](int, IndexPart part) { return Collect(std::move(part)); }));
     std::vector<Message> written;
     local = Protect([&] { return WriteParts(&written); });
     TSNAP_TRY(Agree(comm_, local));
@@ -92,9 +95,12 @@ class IndexWriting {
       const LocalObject& object = objects[i];
       records[i].meta = object.meta;
       if (object.meta.kind == Kind::kPrivate) records[i].meta.rank = comm_.rank();
-      if (object.meta.kind == Kind::kSharded) records[i].tiles = TileGrid(object.meta, job_.placement.tile_bytes);
-      announced[i] = object.shape_known && (object.meta.kind != Kind::kReplicated || comm_.rank() == 0);
-      if (announced[i]) records[i].box_count = object.meta.kind == Kind::kSharded ? CountBoxes(object) : 1;
+      if (object.meta.kind == Kind::kSharded)
+        records[i].tiles = TileGrid(object.meta, job_.placement.tile_bytes);
+      announced[i] =
+          object.shape_known && (object.meta.kind != Kind::kReplicated || comm_.rank() == 0);
+      if (announced[i])
+        records[i].box_count = object.meta.kind == Kind::kSharded ? CountBoxes(object) : 1;
     }
     for (size_t e = 0; e < job_.extents->size(); ++e) {
       const Extent& extent = (*job_.extents)[e];
@@ -119,7 +125,8 @@ class IndexWriting {
   }
 
   static int64_t CountBoxes(const LocalObject& object) {
-    return std::count_if(object.boxes.begin(), object.boxes.end(), [](const LocalBox& local) { return !IsEmpty(local.box); });
+    return std::count_if(object.boxes.begin(), object.boxes.end(),
+                         [](const LocalBox& local) { return !IsEmpty(local.box); });
   }
 
   void SendToTiles(const ObjectRecord& record, const Extent& extent, Mailbox* out) {
@@ -155,7 +162,8 @@ class IndexWriting {
         stored_bytes_ += record.stored_bytes;
       }
       const Bytes encoded = native::EncodeIndexPart(part);
-      TSNAP_TRY(job_.store->Put(native::IndexKey(job_.id, number), encoded, job_.durable).While("writing the index"));
+      TSNAP_TRY(job_.store->Put(native::IndexKey(job_.id, number), encoded, job_.durable)
+                    .While("writing the index"));
       infos.push_back({number, encoded.size(), Crc32c(encoded)});
     }
     builders_.clear();
@@ -178,7 +186,8 @@ class IndexWriting {
         for (const Message& message : *arrived) {
           std::vector<WirePart> infos(message.bytes.size() / sizeof(WirePart));
           std::memcpy(infos.data(), message.bytes.data(), infos.size() * sizeof(WirePart));
-          for (const WirePart& info : infos) out->parts.at(info.number) = {info.bytes, static_cast<uint32_t>(info.crc32c)};
+          for (const WirePart& info : infos)
+            out->parts.at(info.number) = {info.bytes, static_cast<uint32_t>(info.crc32c)};
         }
         return Status::Ok();
       });
@@ -188,7 +197,7 @@ class IndexWriting {
 
   Comm& comm_;
   const IndexJob& job_;
-  std::map<uint64_t, PartBuilder> builders_;   // parts that this rank owns
+  std::map<uint64_t, PartBuilder> builders_;  // parts that this rank owns
   uint64_t object_count_ = 0, raw_bytes_ = 0, stored_bytes_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// The index of a take: entries go to their owners, each owner writes its parts, and rank 0 learns what the commit record lists
-// (step 5). No rank ever holds the whole catalog.
+// The index of a take: entries go to their owners, each owner writes its parts, and rank 0 learns
+// what the commit record lists (step 5). No rank ever holds the whole catalog.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@
 namespace tsnap {
 
 struct IndexSummary {
-  std::vector<native::PartInfo> parts;    // on rank 0
-  int64_t object_count = 0;               // on all ranks, like the sums below
+  std::vector<native::PartInfo> parts;  // on rank 0
+  int64_t object_count = 0;             // on all ranks, like the sums below
   uint64_t raw_bytes = 0, stored_bytes = 0;
 };
 
@@ -30,7 +30,7 @@ struct IndexJob {
   bool durable = true;
   const std::vector<LocalObject>* objects = nullptr;
   const LocalWritePlan* plan = nullptr;
-  const std::vector<Extent>* extents = nullptr;   // parallel to plan->plan.extents
+  const std::vector<Extent>* extents = nullptr;  // parallel to plan->plan.extents
 };
 
 // Collective.

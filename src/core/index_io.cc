@@ -17,8 +17,11 @@ Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uin
   const std::string key = native::IndexKey(record.id, number);
   TSNAP_ASSIGN(const Bytes bytes, store.Get(key, info.bytes, nullptr));
   if (bytes.size() != info.bytes || Crc32c(bytes) != info.crc32c) {
-    return Corrupt(fmt::format("index part {} of {} does not match its checksum in the commit record: the file is damaged; restore from "
-                               "another snapshot", key, store.url()));
+    return Corrupt(
+        fmt::format("index part {} of {} does not match its checksum in the commit record: the "
+                    "file is damaged; restore from "
+                    "another snapshot",
+                    key, store.url()));
   }
   Result<IndexPart> part = native::DecodeIndexPart(bytes);
   if (!part.ok()) return std::move(part).status().While("reading index part", key);
@@ -26,9 +29,10 @@ Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uin
 }
 
 const ObjectRecord* FindObject(const IndexPart& part, const std::string& qualified_path) {
-  const auto place =
-      std::lower_bound(part.objects.begin(), part.objects.end(), qualified_path,
-                       [](const ObjectRecord& record, const std::string& path) { return QualifiedPath(record.meta) < path; });
+  const auto place = std::lower_bound(part.objects.begin(), part.objects.end(), qualified_path,
+                                      [](const ObjectRecord& record, const std::string& path) {
+                                        return QualifiedPath(record.meta) < path;
+                                      });
   if (place == part.objects.end() || QualifiedPath(place->meta) != qualified_path) return nullptr;
   return &*place;
 }

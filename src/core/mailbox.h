@@ -1,4 +1,5 @@
-// Mailbox: small index parts on their way to other ranks; one message per peer, however many records are put into it.
+// Mailbox: small index parts on their way to other ranks; one message per peer, however many
+// records are put into it.
 #pragma once
 
 #include <map>
@@ -18,14 +19,15 @@ class Mailbox {
  public:
   IndexPart& For(int peer) { return outgoing_[peer]; }
 
-  // Collective: sends everything, hands what arrived to `receive` in the order of the senders, and agrees on the outcome. `local` is this
-  // rank's failure while it filled the mailbox.
-  template <class Receive>   // Status(int peer, IndexPart part)
+  // Collective: sends everything, hands what arrived to `receive` in the order of the senders, and
+  // agrees on the outcome. `local` is this rank's failure while it filled the mailbox.
+  template <class Receive>  // Status(int peer, IndexPart part)
   Status Exchange(Comm& comm, Status local, Receive&& receive) {
     std::vector<Message> messages;
     if (local.ok()) {
       local = Protect([&] {
-        for (const auto& [peer, part] : outgoing_) messages.push_back({peer, native::EncodeMessage(part)});
+        for (const auto& [peer, part] : outgoing_)
+          messages.push_back({peer, native::EncodeMessage(part)});
         outgoing_.clear();
         return Status::Ok();
       });

@@ -31,10 +31,13 @@ Status OwnedIndex::Load(Store& store) {
   return Status::Ok();
 }
 
-int OwnedIndex::OwnerOfPart(uint64_t part) const { return OwnerOf(part, record_.placement.parts, comm_.size()); }
+int OwnedIndex::OwnerOfPart(uint64_t part) const {
+  return OwnerOf(part, record_.placement.parts, comm_.size());
+}
 
 uint64_t OwnedIndex::PartOfKey(const ObjectKey& key) const {
-  return key.rank >= 0 ? PartOfPrivate(record_.placement, key.rank, key.path) : PartOfShared(record_.placement, key.path);
+  return key.rank >= 0 ? PartOfPrivate(record_.placement, key.rank, key.path)
+                       : PartOfShared(record_.placement, key.path);
 }
 
 const ObjectRecord* OwnedIndex::FindAndMark(const ObjectMeta& question) {
@@ -45,7 +48,8 @@ const ObjectRecord* OwnedIndex::FindAndMark(const ObjectMeta& question) {
   return record;
 }
 
-Status OwnedIndex::Ask(const std::vector<ObjectKey>& keys, Status local, std::vector<ObjectRecord>* found) {
+Status OwnedIndex::Ask(const std::vector<ObjectKey>& keys, Status local,
+                       std::vector<ObjectRecord>* found) {
   Mailbox questions, answers;
   std::unordered_map<std::string, std::vector<size_t>> numbers;
   if (local.ok()) {
@@ -55,14 +59,17 @@ Status OwnedIndex::Ask(const std::vector<ObjectKey>& keys, Status local, std::ve
         ObjectMeta question = Question(keys[i]);
         auto& asking = numbers[QualifiedPath(question)];
         asking.push_back(i);
-        if (asking.size() == 1) questions.For(OwnerOfPart(PartOfKey(keys[i]))).objects.emplace_back().meta = std::move(question);
+        if (asking.size() == 1)
+          questions.For(OwnerOfPart(PartOfKey(keys[i]))).objects.emplace_back().meta =
+              std::move(question);
       }
       return Status::Ok();
     });
   }
   TSNAP_TRY(questions.Exchange(comm_, std::move(local), [&](int peer, IndexPart part) {
     for (const ObjectRecord& question : part.objects) {
-      if (const ObjectRecord* record = FindAndMark(question.meta)) answers.For(peer).objects.push_back(*record);
+      if (const ObjectRecord* record = FindAndMark(question.meta))
+        answers.For(peer).objects.push_back(*record);
     }
     return Status::Ok();
   }));
@@ -76,7 +83,8 @@ Status OwnedIndex::Ask(const std::vector<ObjectKey>& keys, Status local, std::ve
   });
 }
 
-Status OwnedIndex::AskTogether(const std::vector<ObjectKey>& keys, Status local, std::vector<ObjectRecord>* found) {
+Status OwnedIndex::AskTogether(const std::vector<ObjectKey>& keys, Status local,
+                               std::vector<ObjectRecord>* found) {
   const std::vector<ObjectKey> nothing;
   std::vector<ObjectRecord> at_root;
   TSNAP_TRY(Ask(comm_.rank() == 0 ? keys : nothing, std::move(local), &at_root));
@@ -93,26 +101,29 @@ Status OwnedIndex::AskTogether(const std::vector<ObjectKey>& keys, Status local,
   });
   TSNAP_TRY(BroadcastBytes(comm_, local, &wire));
   return Agree(comm_, Protect([&] {
-    TSNAP_ASSIGN(IndexPart part, native::DecodeMessage(wire));
-    std::unordered_map<std::string, ObjectRecord*> records;
-    for (ObjectRecord& record : part.objects) records[record.meta.path] = &record;
-    found->assign(keys.size(), {});
-    for (size_t i = 0; i < keys.size(); ++i) {
-      if (const auto record = records.find(keys[i].path); record != records.end()) (*found)[i] = *record->second;
-    }
-    return Status::Ok();
-  }));
+                 TSNAP_ASSIGN(IndexPart part, native::DecodeMessage(wire));
+                 std::unordered_map<std::string, ObjectRecord*> records;
+                 for (ObjectRecord& record : part.objects) records[record.meta.path] = &record;
+                 found->assign(keys.size(), {});
+                 for (size_t i = 0; i < keys.size(); ++i) {
+                   if (const auto record = records.find(keys[i].path); record != records.end())
+                     (*found)[i] = *record->second;
+                 }
+                 return Status::Ok();
+               }));
 }
 
 Status OwnedIndex::AnswerExtents(const TileRecord& question, TileRecord* answer) const {
   answer->path = question.path;
   answer->tile = question.tile;
   const auto part = parts_.find(PartOfTile(record_.placement, question.path, question.tile));
-  const TileRecord* tile = part == parts_.end() ? nullptr : FindTile(part->second, question.path, question.tile);
-  if (tile == nullptr) return Status::Ok();   // nothing is stored there
+  const TileRecord* tile =
+      part == parts_.end() ? nullptr : FindTile(part->second, question.path, question.tile);
+  if (tile == nullptr) return Status::Ok();  // nothing is stored there
   for (const Extent& extent : tile->extents) {
     for (const Extent& wanted : question.extents) {
-      if (wanted.box.ndim != extent.box.ndim || IsEmpty(Intersect(extent.box, wanted.box))) continue;
+      if (wanted.box.ndim != extent.box.ndim || IsEmpty(Intersect(extent.box, wanted.box)))
+        continue;
       answer->extents.push_back(extent);
       break;
     }
@@ -120,7 +131,8 @@ Status OwnedIndex::AnswerExtents(const TileRecord& question, TileRecord* answer)
   return Status::Ok();
 }
 
-Status OwnedIndex::AskExtents(const std::vector<BoxesWanted>& wanted, Status local, std::vector<std::vector<Extent>>* extents) {
+Status OwnedIndex::AskExtents(const std::vector<BoxesWanted>& wanted, Status local,
+                              std::vector<std::vector<Extent>>* extents) {
   Mailbox questions, answers;
   std::unordered_map<std::string, size_t> numbers;
   if (local.ok()) {
@@ -132,7 +144,8 @@ Status OwnedIndex::AskExtents(const std::vector<BoxesWanted>& wanted, Status loc
         std::map<uint64_t, TileRecord> tiles;
         for (const Box& box : wanted[i].boxes) {
           if (IsEmpty(box)) continue;
-          for (const uint64_t tile : TilesMeeting(record.meta, record.tiles, box)) tiles[tile].extents.emplace_back().box = box;
+          for (const uint64_t tile : TilesMeeting(record.meta, record.tiles, box))
+            tiles[tile].extents.emplace_back().box = box;
         }
         for (auto& [tile, question] : tiles) {
           question.path = record.meta.path;
@@ -156,7 +169,7 @@ Status OwnedIndex::AskExtents(const std::vector<BoxesWanted>& wanted, Status loc
     for (TileRecord& answer : part.tiles) {
       const auto number = numbers.find(answer.path);
       if (number == numbers.end()) continue;
-      for (Extent& extent : answer.extents) {   // one that meets several tiles is listed in each
+      for (Extent& extent : answer.extents) {  // one that meets several tiles is listed in each
         if (seen[number->second].insert({extent.writer, extent.slab, extent.offset}).second) {
           (*extents)[number->second].push_back(std::move(extent));
         }
@@ -166,7 +179,8 @@ Status OwnedIndex::AskExtents(const std::vector<BoxesWanted>& wanted, Status loc
   });
 }
 
-void OwnedIndex::ForEachUnasked(const std::function<void(const ObjectRecord& record)>& visit) const {
+void OwnedIndex::ForEachUnasked(
+    const std::function<void(const ObjectRecord& record)>& visit) const {
   for (const auto& [number, part] : parts_) {
     for (const ObjectRecord& record : part.objects) {
       if (!asked_.at(&record)) visit(record);

@@ -1,5 +1,6 @@
-// OwnedIndex: the index parts that this rank owns during a restore, and the questions that ranks ask each other about them.
-// No rank holds more than its own parts and the records of what it asked for.
+// OwnedIndex: the index parts that this rank owns during a restore, and the questions that ranks
+// ask each other about them. No rank holds more than its own parts and the records of what it asked
+// for.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct ObjectKey {
 
 // Boxes of a sharded array that are wanted.
 struct BoxesWanted {
-  const ObjectRecord* record = nullptr;   // as it is stored
+  const ObjectRecord* record = nullptr;  // as it is stored
   std::vector<Box> boxes;
 };
 
@@ -37,12 +38,16 @@ class OwnedIndex {
   // Local: reads and checks the parts that fall to this rank.
   Status Load(Store& store);
 
-  // Collective: the records of the keys, in their order; a record with an empty path for what does not exist.
+  // Collective: the records of the keys, in their order; a record with an empty path for what does
+  // not exist.
   Status Ask(const std::vector<ObjectKey>& keys, Status local, std::vector<ObjectRecord>* found);
-  // Collective; all ranks pass the same keys of shared objects: rank 0 asks, the answer is broadcast.
-  Status AskTogether(const std::vector<ObjectKey>& keys, Status local, std::vector<ObjectRecord>* found);
+  // Collective; all ranks pass the same keys of shared objects: rank 0 asks, the answer is
+  // broadcast.
+  Status AskTogether(const std::vector<ObjectKey>& keys, Status local,
+                     std::vector<ObjectRecord>* found);
   // Collective: for each entry the extents that meet its boxes, each once.
-  Status AskExtents(const std::vector<BoxesWanted>& wanted, Status local, std::vector<std::vector<Extent>>* extents);
+  Status AskExtents(const std::vector<BoxesWanted>& wanted, Status local,
+                    std::vector<std::vector<Extent>>* extents);
 
   // What nobody asked for so far; `visit` gets each record. Local.
   void ForEachUnasked(const std::function<void(const ObjectRecord& record)>& visit) const;

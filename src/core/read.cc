@@ -19,21 +19,26 @@ Status CheckTarget(const ObjectMeta& meta, const ReadTarget& target, Box* box) {
   const ArrayView& memory = target.memory;
   const std::string name = QualifiedPath(meta);
   if (memory.dtype != meta.dtype || memory.item_bytes != meta.item_bytes) {
-    return Mismatch(fmt::format("reading object \"{}\": it holds {} items of {} bytes, the array is {} of {} bytes", name,
-                                DtypeName(meta.dtype), meta.item_bytes, DtypeName(memory.dtype), memory.item_bytes));
+    return Mismatch(fmt::format(
+        "reading object \"{}\": it holds {} items of {} bytes, the array is {} of {} bytes", name,
+        DtypeName(meta.dtype), meta.item_bytes, DtypeName(memory.dtype), memory.item_bytes));
   }
   if (memory.ndim != meta.ndim) {
-    return Mismatch(fmt::format("reading object \"{}\": it has {} dimensions, the array has {}", name, meta.ndim, memory.ndim));
+    return Mismatch(fmt::format("reading object \"{}\": it has {} dimensions, the array has {}",
+                                name, meta.ndim, memory.ndim));
   }
   *box = {memory.ndim, target.offset, memory.shape};
   TSNAP_TRY(CheckBox(*box, meta.item_bytes).While("reading object", name));
   if (!Contains(WholeBox(meta.ndim, meta.shape), *box)) {
-    return Invalid(fmt::format("reading object \"{}\": box {} is not inside its shape {}", name, ToString(*box),
-                               ShapeToString(meta.ndim, meta.shape)));
+    return Invalid(fmt::format("reading object \"{}\": box {} is not inside its shape {}", name,
+                               ToString(*box), ShapeToString(meta.ndim, meta.shape)));
   }
-  if (memory.data == nullptr && !IsEmpty(*box)) return Invalid(fmt::format("reading object \"{}\": data is NULL", name));
+  if (memory.data == nullptr && !IsEmpty(*box))
+    return Invalid(fmt::format("reading object \"{}\": data is NULL", name));
   if (Overlaps(memory)) {
-    return Invalid(fmt::format("reading object \"{}\": elements of the array overlap in memory (check its strides)", name));
+    return Invalid(fmt::format(
+        "reading object \"{}\": elements of the array overlap in memory (check its strides)",
+        name));
   }
   return Status::Ok();
 }
@@ -52,21 +57,29 @@ Result<std::vector<Extent>> Snapshot::ExtentsMeeting(const ObjectRecord& object,
     add(object.extents, [](const Extent&) { return true; });
     return extents;
   }
-  std::set<std::tuple<uint32_t, uint32_t, uint64_t>> seen;   // an extent that meets several tiles is listed in each
+  std::set<std::tuple<uint32_t, uint32_t, uint64_t>>
+      seen;  // an extent that meets several tiles is listed in each
   for (const uint64_t tile : TilesMeeting(object.meta, object.tiles, box)) {
-    TSNAP_ASSIGN(const IndexPart* part, Part(PartOfTile(record_.placement, object.meta.path, tile)));
+    TSNAP_ASSIGN(const IndexPart* part,
+                 Part(PartOfTile(record_.placement, object.meta.path, tile)));
     const TileRecord* record = FindTile(*part, object.meta.path, tile);
     if (record == nullptr) continue;
     TSNAP_TRY(CheckExtents(object.meta, record->extents));
-    add(record->extents, [&](const Extent& extent) { return seen.insert({extent.writer, extent.slab, extent.offset}).second; });
+    add(record->extents, [&](const Extent& extent) {
+      return seen.insert({extent.writer, extent.slab, extent.offset}).second;
+    });
   }
   return extents;
 }
 
-Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target, const ReadOptions& options) {
+Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target,
+                      const ReadOptions& options) {
   if (options.memory_budget_bytes > 0 && options.memory_budget_bytes < kBlockBytes) {
-    return {Code::kNoMemory, fmt::format("reading object \"{}\": the memory budget of {} bytes is smaller than one block of {}; raise "
-                                         "memory_budget_bytes", QualifiedPath(object.meta), options.memory_budget_bytes, kBlockBytes)};
+    return {Code::kNoMemory,
+            fmt::format("reading object \"{}\": the memory budget of {} bytes is smaller than one "
+                        "block of {}; raise "
+                        "memory_budget_bytes",
+                        QualifiedPath(object.meta), options.memory_budget_bytes, kBlockBytes)};
   }
   Box box;
   TSNAP_TRY(CheckTarget(object.meta, target, &box));
@@ -76,7 +89,8 @@ Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target, cons
 
   // A budget of its own wants buffers of its own.
   std::unique_ptr<Engine> own_engine;
-  if (options.memory_budget_bytes > 0) own_engine = std::make_unique<Engine>(knobs_, options.memory_budget_bytes);
+  if (options.memory_budget_bytes > 0)
+    own_engine = std::make_unique<Engine>(knobs_, options.memory_budget_bytes);
   ProgressCallback progress;
   {
     std::lock_guard lock(mutex_);
@@ -85,7 +99,7 @@ Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target, cons
   std::vector<Status> objects;
   TSNAP_TRY(ReadExtents(own_engine ? *own_engine : engine_, std::move(job), progress, &objects));
   if (record_.byte_order == native::NativeByteOrder() || IsEmpty(box)) return Status::Ok();
-  TSNAP_ASSIGN(Stager* stager, StagerFor(target.memory.data));
+  TSNAP_ASSIGN(Stager * stager, StagerFor(target.memory.data));
   return stager->SwapByteOrder(target.memory);
 }
 

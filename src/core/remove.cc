@@ -15,7 +15,9 @@ namespace tsnap {
 namespace {
 
 int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 // Garbage at one place of snapshots: `prefix` is "" or "<folder>/".
@@ -37,7 +39,9 @@ class Collector {
 
  private:
   // What was last changed before then is old.
-  int64_t Limit() const { return UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15)); }
+  int64_t Limit() const {
+    return UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15));
+  }
 
   // Asked anew before each removal: a take may commit while we look.
   Result<bool> IsCommitted(const std::string& prefix, const std::string& id) {
@@ -46,8 +50,9 @@ class Collector {
     if (!text.ok()) return std::move(text).status();
     Result<native::CommitRecord> record = native::DecodeRecord(*text);
     if (!record.ok()) {
-      return std::move(record).status().While("collecting garbage: nothing is removed beside a commit record that cannot be read, at",
-                                              store_.url() + "/" + prefix);
+      return std::move(record).status().While(
+          "collecting garbage: nothing is removed beside a commit record that cannot be read, at",
+          store_.url() + "/" + prefix);
     }
     return record->id == id;
   }
@@ -59,14 +64,17 @@ class Collector {
     const std::string folder = prefix + id + "/";
     TSNAP_TRY(store_.List(folder, [&](const Entry& entry) {
       bytes += entry.bytes;
-      newest = std::max(newest, entry.modified_unix_seconds);   // the marker's time, or a younger file's
+      newest =
+          std::max(newest, entry.modified_unix_seconds);  // the marker's time, or a younger file's
       entries.push_back(entry);
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
     if (committed) return Status::Ok();
-    // A folder that shows nothing may be a take that is about to write its marker, or one that died then.
-    if (entries.empty()) return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
+    // A folder that shows nothing may be a take that is about to write its marker, or one that died
+    // then.
+    if (entries.empty())
+      return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
     if (static_cast<double>(UnixNow() - newest) < min_age_seconds_) {
       ++result_->takes_kept;
       return Status::Ok();
@@ -100,7 +108,8 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
   TSNAP_TRY(store->Remove(native::kRecordKey).While("removing the commit record of", store->url()));
   TSNAP_TRY(store->SyncFolder(""));
   // A damaged record names nothing that can be trusted: its data is left to gc.
-  if (!id.empty()) TSNAP_TRY(store->RemoveAll(id + "/").While("removing the data of", store->url()));
+  if (!id.empty())
+    TSNAP_TRY(store->RemoveAll(id + "/").While("removing the data of", store->url()));
   bool empty = true;
   TSNAP_TRY(store->ListParts("", [&](const std::string&) {
     empty = false;
@@ -109,10 +118,12 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
   return empty ? store->RemoveAll("") : Status::Ok();
 }
 
-Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options, GcResult* result) {
+Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options,
+                      GcResult* result) {
   *result = GcResult();
   TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
-  const double min_age = options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
+  const double min_age =
+      options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
   Collector collector(*store, min_age, options, result);
   std::vector<std::string> folders;
   TSNAP_TRY(store->ListParts("", [&](const std::string& part) {

@@ -19,7 +19,7 @@ struct Share {
   uint32_t target = 0;
   const Extent* extent = nullptr;
   Box box;
-  uint64_t begin = 0, bytes = 0;   // in the buffer
+  uint64_t begin = 0, bytes = 0;  // in the buffer
 };
 
 // What one rank reads and broadcasts at a time: at most one transfer, or one item that is larger.
@@ -29,7 +29,8 @@ struct Unit {
 };
 
 // A contiguous view of a box in the given axis order.
-ArrayView BufferView(const ObjectMeta& meta, const Box& box, const AxisOrder& order, std::byte* data) {
+ArrayView BufferView(const ObjectMeta& meta, const Box& box, const AxisOrder& order,
+                     std::byte* data) {
   ArrayView view = ContiguousView(meta.dtype, meta.item_bytes, box.ndim, box.shape, data);
   int64_t stride = meta.item_bytes;
   for (int i = box.ndim - 1; i >= 0; --i) {
@@ -42,7 +43,8 @@ ArrayView BufferView(const ObjectMeta& meta, const Box& box, const AxisOrder& or
 
 class ReplicatedReading {
  public:
-  ReplicatedReading(Comm& comm, Engine& engine, const ReplicatedJob& job) : comm_(comm), engine_(engine), job_(job) {}
+  ReplicatedReading(Comm& comm, Engine& engine, const ReplicatedJob& job)
+      : comm_(comm), engine_(engine), job_(job) {}
 
   // After a stall a thread may still write into the buffer: it is left to it.
   ~ReplicatedReading() {
@@ -52,7 +54,7 @@ class ReplicatedReading {
   Status Run(Status local, std::vector<Status>* objects) {
     if (local.ok()) local = Protect([&] { return Cut(objects); });
     if (Status agreed = Agree(comm_, local); !agreed.ok()) {
-      objects->clear();   // nothing was read
+      objects->clear();  // nothing was read
       return agreed;
     }
     const auto readers = static_cast<size_t>(comm_.size());
@@ -73,7 +75,8 @@ class ReplicatedReading {
       const ObjectRecord& record = *job_.targets[t].record;
       const auto item_bytes = static_cast<uint64_t>(record.meta.item_bytes);
       for (const Extent& extent : record.extents) {
-        for (const Box& box : CutIntoChunks(extent.box, extent.order, record.meta.item_bytes, kTransferBytes)) {
+        for (const Box& box :
+             CutIntoChunks(extent.box, extent.order, record.meta.item_bytes, kTransferBytes)) {
           const uint64_t bytes = Volume(box) * item_bytes;
           if (bytes == 0) continue;
           if (units_.empty() || units_.back().bytes + bytes > kTransferBytes) units_.emplace_back();
@@ -130,9 +133,11 @@ class ReplicatedReading {
     for (const Share& share : unit.shares) {
       const ReplicatedTarget& target = job_.targets[share.target];
       const ObjectMeta& meta = target.record->meta;
-      TSNAP_ASSIGN(Stager* stager, StagerFor(target.memory.data));
-      const Mapping mapping{target.memory, WholeBox(meta.ndim, meta.shape), share.box, share.extent->order};
-      TSNAP_TRY(stager->Scatter(mapping, 0, bytes.subspan(share.begin, share.bytes)).While("delivering object", meta.path));
+      TSNAP_ASSIGN(Stager * stager, StagerFor(target.memory.data));
+      const Mapping mapping{target.memory, WholeBox(meta.ndim, meta.shape), share.box,
+                            share.extent->order};
+      TSNAP_TRY(stager->Scatter(mapping, 0, bytes.subspan(share.begin, share.bytes))
+                    .While("delivering object", meta.path));
     }
     return Status::Ok();
   }
@@ -150,12 +155,14 @@ class ReplicatedReading {
   Engine& engine_;
   const ReplicatedJob& job_;
   std::vector<Unit> units_;
-  Bytes buffer_;   // of what this rank reads and what it receives; the budget's leases are left to the reading threads
+  Bytes buffer_;  // of what this rank reads and what it receives; the budget's leases are left to
+                  // the reading threads
 };
 
 }  // namespace
 
-Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local, std::vector<Status>* objects) {
+Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local,
+                      std::vector<Status>* objects) {
   return ReplicatedReading(comm, engine, job).Run(std::move(local), objects);
 }
 

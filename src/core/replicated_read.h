@@ -1,5 +1,6 @@
-// Reading replicated objects together: each stored byte is read by one rank and broadcast, unit by unit; before each round all
-// ranks agree that its readers succeeded, so a reader's failure reaches its receivers.
+// Reading replicated objects together: each stored byte is read by one rank and broadcast, unit by
+// unit; before each round all ranks agree that its readers succeeded, so a reader's failure reaches
+// its receivers.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace tsnap {
 // One replicated object and where it goes here. All ranks pass the same records in the same order.
 struct ReplicatedTarget {
   const ObjectRecord* record = nullptr;
-  ArrayView memory;      // the whole array
+  ArrayView memory;  // the whole array
 };
 
 struct ReplicatedJob {
@@ -28,8 +29,9 @@ struct ReplicatedJob {
   bool verify = true;
 };
 
-// Collective. The first failure ends it on all ranks; objects[i] then tells whether target i was delivered before (none was when the list is
-// empty).
-Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local, std::vector<Status>* objects);
+// Collective. The first failure ends it on all ranks; objects[i] then tells whether target i was
+// delivered before (none was when the list is empty).
+Status ReadReplicated(Comm& comm, Engine& engine, const ReplicatedJob& job, Status local,
+                      std::vector<Status>* objects);
 
 }  // namespace tsnap

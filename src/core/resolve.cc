@@ -17,13 +17,19 @@ namespace {
 
 class Resolver {
  public:
-  Resolver(Context& context, OwnedIndex& index, const native::CommitRecord& record, const Description& description,
-           const RestoreOptions& options, Resolution* out)
-      : context_(context), comm_(context.comm()), index_(index), record_(record), objects_(description.objects),
-        options_(options), out_(out) {}
+  Resolver(Context& context, OwnedIndex& index, const native::CommitRecord& record,
+           const Description& description, const RestoreOptions& options, Resolution* out)
+      : context_(context),
+        comm_(context.comm()),
+        index_(index),
+        record_(record),
+        objects_(description.objects),
+        options_(options),
+        out_(out) {}
 
   Status Run() {
-    TSNAP_TRY(AskPrivateAndSharded());
+    TSNAP_TRY(AskPrivate());
+    TSNAP_TRY(AskSharded());
     TSNAP_TRY(AskReplicated());
     TSNAP_TRY(AskReplicatedForPrivate());
     TSNAP_TRY(FindUnexpected());
@@ -34,7 +40,7 @@ class Resolver {
   bool IsNewRank() const { return comm_.rank() >= record_.world_size; }
   bool found(size_t i) const { return !out_->records[i].meta.path.empty(); }
 
-  Status AskPrivateAndSharded() {
+  Status AskPrivate() {
     std::vector<ObjectKey> keys;
     std::vector<size_t> asking;
     Status local = Protect([&] {
@@ -42,13 +48,9 @@ class Resolver {
       out_->together.assign(objects_.size(), false);
       for (size_t i = 0; i < objects_.size(); ++i) {
         const ObjectMeta& meta = objects_[i].meta;
-        if (meta.kind == Kind::kReplicated) continue;
-        int64_t rank = -1;
-        if (meta.kind == Kind::kPrivate) {
-          if (IsNewRank() && options_.new_ranks != NewRanks::kCopyRank0) continue;
-          rank = IsNewRank() ? 0 : comm_.rank();
-        }
-        keys.push_back({meta.path, rank});
+        if (meta.kind != Kind::kPrivate) continue;
+        if (IsNewRank() && options_.new_ranks != NewRanks::kCopyRank0) continue;
+        keys.push_back({meta.path, IsNewRank() ? 0 : comm_.rank()});
         asking.push_back(i);
       }
       return Status::Ok();
@@ -59,7 +61,19 @@ class Resolver {
     return Status::Ok();
   }
 
-  // Replicated objects must be the same set on all ranks, unless strict is off: then each rank asks for its own.
+  Status AskSharded() {
+    std::vector<size_t> asking;
+    Status local = Protect([&] {
+      for (size_t i = 0; i < objects_.size(); ++i) {
+        if (objects_[i].meta.kind == Kind::kSharded) asking.push_back(i);
+      }
+      return Status::Ok();
+    });
+    return AskShared(asking, std::move(local));
+  }
+
+  // Replicated objects must be the same set on all ranks, unless strict is off: then each rank asks
+  // for its own.
   Status AskReplicated() {
     std::vector<size_t> asking;
     std::vector<const ObjectMeta*> metas;
@@ -75,7 +89,8 @@ class Resolver {
     return AskShared(asking, std::move(local));
   }
 
-  // What was private when the state was built may have been stored as replicated (by a glob): then every rank gets it, new ones too.
+  // What was private when the state was built may have been stored as replicated (by a glob): then
+  // every rank gets it, new ones too.
   Status AskReplicatedForPrivate() {
     std::vector<size_t> asking;
     Status local = Protect([&] {
@@ -114,15 +129,18 @@ class Resolver {
     if (most == 0) return Status::Ok();
     const bool together = wire[0] == ~wire[1] && wire[2] == most;
     std::vector<ObjectRecord> answers;
-    TSNAP_TRY(together ? index_.AskTogether(keys, Status::Ok(), &answers) : index_.Ask(keys, Status::Ok(), &answers));
+    TSNAP_TRY(together ? index_.AskTogether(keys, Status::Ok(), &answers)
+                       : index_.Ask(keys, Status::Ok(), &answers));
     for (size_t k = 0; k < asking.size(); ++k) {
       out_->records[asking[k]] = std::move(answers[k]);
-      out_->together[asking[k]] = together && found(asking[k]);
+      out_->together[asking[k]] =
+          together && found(asking[k]) && out_->records[asking[k]].meta.kind == Kind::kReplicated;
     }
     return Status::Ok();
   }
 
-  // What is stored and was not asked for: of this rank's private objects, of ranks that are gone, of the shared objects.
+  // What is stored and was not asked for: of this rank's private objects, of ranks that are gone,
+  // of the shared objects.
   Status FindUnexpected() {
     Mailbox lists;
     uint64_t count = 0;
@@ -130,7 +148,8 @@ class Resolver {
       index_.ForEachUnasked([&](const ObjectRecord& record) {
         const bool lost = record.meta.rank >= comm_.size();
         if (lost ? options_.lost_ranks == LostRanks::kIgnore : !options_.strict) return;
-        const int64_t peer = record.meta.kind == Kind::kPrivate ? record.meta.rank % comm_.size() : 0;
+        const int64_t peer =
+            record.meta.kind == Kind::kPrivate ? record.meta.rank % comm_.size() : 0;
         ObjectRecord& entry = lists.For(static_cast<int>(peer)).objects.emplace_back();
         entry.meta.path = record.meta.path;
         entry.meta.kind = record.meta.kind;
@@ -146,7 +165,8 @@ class Resolver {
     TSNAP_TRY(lists.Exchange(comm_, Status::Ok(), [&](int, IndexPart part) {
       for (ObjectRecord& record : part.objects) {
         if (record.meta.kind == Kind::kPrivate) {
-          (record.meta.rank >= comm_.size() ? lost_ : context_.report().unexpected).push_back(QualifiedPath(record.meta));
+          (record.meta.rank >= comm_.size() ? lost_ : context_.report().unexpected)
+              .push_back(QualifiedPath(record.meta));
         } else {
           shared.objects.push_back(std::move(record));
         }
@@ -165,10 +185,11 @@ class Resolver {
     });
     TSNAP_TRY(BroadcastBytes(comm_, local, &wire));
     return Agree(comm_, Protect([&] {
-      TSNAP_ASSIGN(const IndexPart part, native::DecodeMessage(wire));
-      for (const ObjectRecord& record : part.objects) context_.report().unexpected.push_back(record.meta.path);
-      return Status::Ok();
-    }));
+                   TSNAP_ASSIGN(const IndexPart part, native::DecodeMessage(wire));
+                   for (const ObjectRecord& record : part.objects)
+                     context_.report().unexpected.push_back(record.meta.path);
+                   return Status::Ok();
+                 }));
   }
 
   Status Judge() {
@@ -191,25 +212,34 @@ class Resolver {
     }
     const bool any_unexpected = !report.unexpected.empty();
     report.unexpected.insert(report.unexpected.end(), lost_.begin(), lost_.end());
-    for (auto* list : {&report.missing, &report.unexpected, &lost_}) std::sort(list->begin(), list->end());
+    for (auto* list : {&report.missing, &report.unexpected, &lost_})
+      std::sort(list->begin(), list->end());
     if (!report.mismatched.empty()) {
       return Refuse("differs from what is stored", report.mismatched, ": " + first_misfit);
     }
     if (new_rank_objects > 0) {
-      return Refuse("has nothing stored", report.missing,
-                    fmt::format(": this rank is new, the snapshot was taken on {}; choose a new_ranks policy", record_.world_size));
+      return Refuse(
+          "has nothing stored", report.missing,
+          fmt::format(": this rank is new, the snapshot was taken on {}; choose a new_ranks policy",
+                      record_.world_size));
     }
-    if (options_.strict && !report.missing.empty()) return Refuse("is not in the snapshot", report.missing, "");
+    if (options_.strict && !report.missing.empty())
+      return Refuse("is not in the snapshot", report.missing, "");
     if (!lost_.empty()) {
-      return Refuse("belongs to a rank that is gone", lost_, fmt::format(": {} ranks restore what {} took; choose a lost_ranks policy",
-                                                                        comm_.size(), record_.world_size));
+      return Refuse("belongs to a rank that is gone", lost_,
+                    fmt::format(": {} ranks restore what {} took; choose a lost_ranks policy",
+                                comm_.size(), record_.world_size));
     }
-    if (any_unexpected) return Refuse("is in the snapshot but not in the state", report.unexpected, "");
+    if (any_unexpected)
+      return Refuse("is in the snapshot but not in the state", report.unexpected, "");
     return Status::Ok();
   }
 
-  static Status Refuse(const char* what, const std::vector<std::string>& names, const std::string& why) {
-    const std::string more = names.size() > 1 ? fmt::format(" (and {} more, see tsnap_restore_report)", names.size() - 1) : "";
+  static Status Refuse(const char* what, const std::vector<std::string>& names,
+                       const std::string& why) {
+    const std::string more =
+        names.size() > 1 ? fmt::format(" (and {} more, see tsnap_restore_report)", names.size() - 1)
+                         : "";
     return Mismatch(fmt::format("restoring: object \"{}\" {}{}{}", names.front(), what, why, more));
   }
 
@@ -220,13 +250,14 @@ class Resolver {
   const std::vector<LocalObject>& objects_;
   const RestoreOptions& options_;
   Resolution* out_;
-  std::vector<std::string> lost_;   // private objects of ranks that are gone, as far as they are reported here
+  std::vector<std::string>
+      lost_;  // private objects of ranks that are gone, as far as they are reported here
 };
 
 }  // namespace
 
-Status Resolve(Context& context, OwnedIndex& index, const native::CommitRecord& record, const Description& description,
-               const RestoreOptions& options, Resolution* out) {
+Status Resolve(Context& context, OwnedIndex& index, const native::CommitRecord& record,
+               const Description& description, const RestoreOptions& options, Resolution* out) {
   return Resolver(context, index, record, description, options, out).Run();
 }
 

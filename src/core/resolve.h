@@ -1,5 +1,6 @@
-// Resolving: what is stored for each registered object, and whether everything fits as the options demand. Before a byte of
-// user memory is touched all ranks agree on the answer; the context's report lists what does not fit.
+// Resolving: what is stored for each registered object, and whether everything fits as the options
+// demand. Before a byte of user memory is touched all ranks agree on the answer; the context's
+// report lists what does not fit.
 #pragma once
 
 #include <vector>
@@ -14,12 +15,12 @@
 namespace tsnap {
 
 struct Resolution {
-  std::vector<ObjectRecord> records;   // per object; an empty path = not stored, and left alone
-  std::vector<bool> together;          // per object: all ranks read this replicated object
+  std::vector<ObjectRecord> records;  // per object; an empty path = not stored, and left alone
+  std::vector<bool> together;         // per object: all ranks read this replicated object
 };
 
 // Collective. kMismatch on all ranks when anything does not fit on any rank.
-Status Resolve(Context& context, OwnedIndex& index, const native::CommitRecord& record, const Description& description,
-               const RestoreOptions& options, Resolution* out);
+Status Resolve(Context& context, OwnedIndex& index, const native::CommitRecord& record,
+               const Description& description, const RestoreOptions& options, Resolution* out);
 
 }  // namespace tsnap

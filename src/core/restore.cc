@@ -28,14 +28,16 @@ namespace tsnap {
 namespace {
 
 uint64_t HashArguments(const std::string& url, const RestoreOptions& options) {
-  return Hash64(fmt::format("{}\n{} {} {} {}", url, options.strict, static_cast<int>(options.new_ranks),
+  return Hash64(fmt::format("{}\n{} {} {} {}", url, options.strict,
+                            static_cast<int>(options.new_ranks),
                             static_cast<int>(options.lost_ranks), options.verify));
 }
 
 // One restore, step by step.
 class RestoreStory {
  public:
-  RestoreStory(Context& context, const std::string& url, State& state, const RestoreOptions& options)
+  RestoreStory(Context& context, const std::string& url, State& state,
+               const RestoreOptions& options)
       : context_(context), comm_(context.comm()), url_(url), state_(state), options_(options) {}
 
   Status Run(const Status& argument) {
@@ -54,7 +56,7 @@ class RestoreStory {
       return restored;
     }
     restored = Steps();
-    if (restored.code() == Code::kTimeout) comm_.Break();
+    if (!restored.ok()) restored = SettleStall(context_, std::move(restored));
     // After a stall a thread may still write into what was described, which then is never released.
     if (context_.engine().stuck()) new (std::nothrow) Description(std::move(description_));
     return restored;
@@ -82,11 +84,12 @@ class RestoreStory {
 
   Status DescribeState() {
     return Agree(comm_, Protect([&] {
-      TSNAP_TRY(Describe(state_, Purpose::kRestore, &description_));
-      restored_.assign(description_.objects.size(), false);
-      for (const LocalObject& object : description_.objects) TSNAP_TRY(CheckDestination(object));
-      return Status::Ok();
-    }));
+                   TSNAP_TRY(Describe(state_, Purpose::kRestore, &description_));
+                   restored_.assign(description_.objects.size(), false);
+                   for (const LocalObject& object : description_.objects)
+                     TSNAP_TRY(CheckDestination(object));
+                   return Status::Ok();
+                 }));
   }
 
   // The record is read by one rank and broadcast.
@@ -106,9 +109,9 @@ class RestoreStory {
     });
     TSNAP_TRY(BroadcastBytes(comm_, local, &text));
     return Agree(comm_, Protect([&] {
-      TSNAP_ASSIGN(record_, native::DecodeRecord(text));
-      return Status::Ok();
-    }));
+                   TSNAP_ASSIGN(record_, native::DecodeRecord(text));
+                   return Status::Ok();
+                 }));
   }
 
   Status LoadIndex() {
@@ -116,7 +119,8 @@ class RestoreStory {
     return Agree(comm_, Protect([&] { return index_->Load(*store_); }));
   }
 
-  // What is stored for each object, and whether that fits: nothing is read before all ranks agree that it does.
+  // What is stored for each object, and whether that fits: nothing is read before all ranks agree
+  // that it does.
   Status ResolveObjects() {
     return Resolve(context_, *index_, record_, description_, options_, &resolution_);
   }
@@ -134,7 +138,8 @@ class RestoreStory {
     local = Protect([&] { return PlanTogether(&together); });
     TSNAP_TRY(Agree(comm_, local));
 
-    // A rank whose own reads fail goes on with the others', so that each object is either restored or reported.
+    // A rank whose own reads fail goes on with the others', so that each object is either restored
+    // or reported.
     std::vector<Status> outcomes;
     Status own_status = Protect([&] {
       return ReadExtents(context_.engine(), std::move(own), options_.progress, &outcomes);
@@ -142,7 +147,8 @@ class RestoreStory {
     MarkRestored(own_objects_, outcomes);
     outcomes.clear();
     Status together_status =
-        ReadReplicated(comm_, context_.engine(), together, own_status.code() == Code::kTimeout ? own_status : Status::Ok(), &outcomes);
+        ReadReplicated(comm_, context_.engine(), together,
+                       own_status.code() == Code::kTimeout ? own_status : Status::Ok(), &outcomes);
     MarkRestored(together_objects_, outcomes);
     local = own_status.ok() ? std::move(together_status) : std::move(own_status);
     data_status_ = Agree(comm_, local);
@@ -154,8 +160,8 @@ class RestoreStory {
     for (size_t i = 0; i < outcomes.size(); ++i) restored_[objects[i]] = outcomes[i].ok();
   }
 
-  // Everything that this rank reads for itself: private objects, boxes of sharded ones, replicated ones that the ranks do not
-  // ask for alike.
+  // Everything that this rank reads for itself: private objects, boxes of sharded ones, replicated
+  // ones that the ranks do not ask for alike.
   Status PlanOwn(Status local, ReadJob* job) {
     std::vector<BoxesWanted> wanted;
     std::vector<size_t> sharded;
@@ -166,7 +172,8 @@ class RestoreStory {
           if (record.meta.path.empty() || record.meta.kind != Kind::kSharded) continue;
           BoxesWanted& entry = wanted.emplace_back();
           entry.record = &record;
-          for (const LocalBox& local_box : description_.objects[i].boxes) entry.boxes.push_back(local_box.box);
+          for (const LocalBox& local_box : description_.objects[i].boxes)
+            entry.boxes.push_back(local_box.box);
           sharded.push_back(i);
         }
         return Status::Ok();
@@ -174,28 +181,33 @@ class RestoreStory {
     }
     std::vector<std::vector<Extent>> extents;
     TSNAP_TRY(index_->AskExtents(wanted, std::move(local), &extents));
-    return Agree(comm_, Protect([&] {
-      job->store = store_;
-      job->id = record_.id;
-      job->verify = options_.verify;
-      for (size_t s = 0; s < sharded.size(); ++s) TSNAP_TRY(AddReads(sharded[s], extents[s], job));
-      for (size_t i = 0; i < description_.objects.size(); ++i) {
-        const ObjectRecord& record = resolution_.records[i];
-        if (record.meta.path.empty() || record.meta.kind == Kind::kSharded || ReadTogether(i)) continue;
-        TSNAP_TRY(AddReads(i, record.extents, job));
-      }
-      return Status::Ok();
-    }));
+    return Agree(
+        comm_, Protect([&] {
+          job->store = store_;
+          job->id = record_.id;
+          job->verify = options_.verify;
+          for (size_t s = 0; s < sharded.size(); ++s)
+            TSNAP_TRY(AddReads(sharded[s], extents[s], job));
+          for (size_t i = 0; i < description_.objects.size(); ++i) {
+            const ObjectRecord& record = resolution_.records[i];
+            if (record.meta.path.empty() || record.meta.kind == Kind::kSharded || ReadTogether(i))
+              continue;
+            TSNAP_TRY(AddReads(i, record.extents, job));
+          }
+          return Status::Ok();
+        }));
   }
 
-  bool ReadTogether(size_t object) const { return resolution_.together[object] && comm_.size() > 1; }
+  bool ReadTogether(size_t object) const {
+    return resolution_.together[object] && comm_.size() > 1;
+  }
 
   Status AddReads(size_t number, const std::vector<Extent>& extents, ReadJob* job) {
     const LocalObject& object = description_.objects[number];
     own_objects_.push_back(number);
     job->names.push_back(QualifiedPath(resolution_.records[number].meta));
-    return AddObjectReads(resolution_.records[number], extents, object.boxes, static_cast<uint32_t>(own_objects_.size() - 1),
-                          &job->items);
+    return AddObjectReads(resolution_.records[number], extents, object.boxes,
+                          static_cast<uint32_t>(own_objects_.size() - 1), &job->items);
   }
 
   Status PlanTogether(ReplicatedJob* job) {
@@ -245,7 +257,7 @@ class RestoreStory {
     });
     Status loaded = Agree(comm_, local);
     Status outcome = data_status_.ok() ? std::move(loaded) : std::move(data_status_);
-    if (outcome.ok()) ReportUnrestored();   // objects that a policy left alone
+    if (outcome.ok()) ReportUnrestored();  // objects that a policy left alone
     return outcome;
   }
 
@@ -264,7 +276,8 @@ class RestoreStory {
     });
   }
 
-  // What is registered, where the state could not be described: a stateful stands for the objects below it.
+  // What is registered, where the state could not be described: a stateful stands for the objects
+  // below it.
   void ReportNothingRestored() {
     MakeReport([&](std::vector<std::string>* list) {
       for (const auto& [path, entry] : state_.entries()) {
@@ -294,7 +307,7 @@ class RestoreStory {
   const RestoreOptions& options_;
 
   Description description_;
-  std::vector<bool> restored_;             // per object
+  std::vector<bool> restored_;  // per object
   std::shared_ptr<Store> store_;
   native::CommitRecord record_;
   std::optional<OwnedIndex> index_;
@@ -305,7 +318,8 @@ class RestoreStory {
 
 }  // namespace
 
-Status Restore(Context& context, const std::string& url, State& state, const RestoreOptions& options, const Status& argument) {
+Status Restore(Context& context, const std::string& url, State& state,
+               const RestoreOptions& options, const Status& argument) {
   return RestoreStory(context, url, state, options).Run(argument);
 }
 

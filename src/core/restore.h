@@ -22,6 +22,7 @@ struct RestoreOptions {
 };
 
 // Collective. Fills context.report(). `argument` as in Take.
-Status Restore(Context& context, const std::string& url, State& state, const RestoreOptions& options, const Status& argument);
+Status Restore(Context& context, const std::string& url, State& state,
+               const RestoreOptions& options, const Status& argument);
 
 }  // namespace tsnap

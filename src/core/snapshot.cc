@@ -26,7 +26,8 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const K
   return std::unique_ptr<Snapshot>(new Snapshot(std::move(store), std::move(record), knobs));
 }
 
-Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url, const Status& argument) {
+Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url,
+                                                    const Status& argument) {
   Comm& comm = context.comm();
   uint64_t hash = 0;
   if (argument.ok()) hash = Hash64(url);
@@ -48,10 +49,11 @@ Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std:
   TSNAP_TRY(BroadcastBytes(comm, local, &text));
   std::unique_ptr<Snapshot> snapshot;
   TSNAP_TRY(Agree(comm, Protect([&] {
-    TSNAP_ASSIGN(native::CommitRecord record, native::DecodeRecord(text));
-    snapshot.reset(new Snapshot(std::move(store), std::move(record), context.knobs()));
-    return Status::Ok();
-  })));
+                    TSNAP_ASSIGN(native::CommitRecord record, native::DecodeRecord(text));
+                    snapshot.reset(
+                        new Snapshot(std::move(store), std::move(record), context.knobs()));
+                    return Status::Ok();
+                  })));
   return snapshot;
 }
 
@@ -72,7 +74,8 @@ Result<const std::vector<const ObjectRecord*>*> Snapshot::Objects() {
   }
   for (uint64_t number = 0; number < parts_.size(); ++number) {
     TSNAP_ASSIGN(const IndexPart* part, Part(number));
-    for (const ObjectRecord& record : part->objects) sorted.emplace_back(QualifiedPath(record.meta), &record);
+    for (const ObjectRecord& record : part->objects)
+      sorted.emplace_back(QualifiedPath(record.meta), &record);
   }
   std::sort(sorted.begin(), sorted.end());
   std::lock_guard lock(mutex_);
@@ -90,12 +93,13 @@ Result<const ObjectRecord*> Snapshot::Find(std::string_view qualified_path) {
   int64_t rank = -1;
   std::string path;
   TSNAP_TRY(SplitQualifiedPath(qualified_path, &rank, &path));
-  const uint64_t number =
-      rank >= 0 ? PartOfPrivate(record_.placement, rank, path) : PartOfShared(record_.placement, path);
+  const uint64_t number = rank >= 0 ? PartOfPrivate(record_.placement, rank, path)
+                                    : PartOfShared(record_.placement, path);
   TSNAP_ASSIGN(const IndexPart* part, Part(number));
   const ObjectRecord* record = FindObject(*part, std::string(qualified_path));
   if (record != nullptr) return record;
-  return NotFound(fmt::format("object \"{}\" is not in the snapshot {}", qualified_path, store_->url()));
+  return NotFound(
+      fmt::format("object \"{}\" is not in the snapshot {}", qualified_path, store_->url()));
 }
 
 void Snapshot::set_progress(ProgressCallback progress) {

@@ -1,5 +1,5 @@
-// Snapshot: one committed snapshot, opened for reading by anyone; index parts are loaded as they are asked for.
-// Any number of threads may use it at once.
+// Snapshot: one committed snapshot, opened for reading by anyone; index parts are loaded as they
+// are asked for. Any number of threads may use it at once.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 namespace tsnap {
 
 struct ReadOptions {
-  uint64_t memory_budget_bytes = 0;   // 0 = the snapshot's
+  uint64_t memory_budget_bytes = 0;  // 0 = the snapshot's
   bool verify = true;
 };
 
@@ -36,19 +36,23 @@ class Snapshot {
   // Not collective. kNotFound when the place holds no commit record.
   static Result<std::unique_ptr<Snapshot>> Open(const std::string& url, const Knobs& knobs);
   // Collective: one rank reads the record and broadcasts it. `argument` as in Take.
-  static Result<std::unique_ptr<Snapshot>> OpenAll(Context& context, const std::string& url, const Status& argument);
+  static Result<std::unique_ptr<Snapshot>> OpenAll(Context& context, const std::string& url,
+                                                   const Status& argument);
 
   const native::CommitRecord& record() const { return record_; }
   const std::string& url() const { return store_->url(); }
   Store& store() { return *store_; }
 
-  // All objects, sorted by qualified path; loads the whole index at the first call. The reference lives as long as the snapshot.
+  // All objects, sorted by qualified path; loads the whole index at the first call. The reference
+  // lives as long as the snapshot.
   Result<const std::vector<const ObjectRecord*>*> Objects();
   // By qualified path ("3/rng", "fluid/density"); loads one part. kNotFound when it does not exist.
   Result<const ObjectRecord*> Find(std::string_view qualified_path);
-  // dtype, item size and number of dimensions must be the object's; the box must lie inside its shape.
+  // dtype, item size and number of dimensions must be the object's; the box must lie inside its
+  // shape.
   Status Read(const ObjectRecord& object, const ReadTarget& target, const ReadOptions& options);
-  // Reads and checks every stored byte; kCorrupt when any object is bad, with their qualified paths, sorted.
+  // Reads and checks every stored byte; kCorrupt when any object is bad, with their qualified
+  // paths, sorted.
   Status Verify(std::vector<std::string>* bad_paths);
   void set_progress(ProgressCallback progress);
 
@@ -63,17 +67,17 @@ class Snapshot {
   Knobs knobs_;
   Engine engine_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<IndexPart>> parts_;           // guarded by mutex_ until set, then constant
-  std::vector<const ObjectRecord*> objects_;                // guarded by mutex_ until objects_ready_
-  bool objects_ready_ = false;                              // guarded by mutex_
-  ProgressCallback progress_;                               // guarded by mutex_
+  std::vector<std::unique_ptr<IndexPart>> parts_;  // guarded by mutex_ until set, then constant
+  std::vector<const ObjectRecord*> objects_;       // guarded by mutex_ until objects_ready_
+  bool objects_ready_ = false;                     // guarded by mutex_
+  ProgressCallback progress_;                      // guarded by mutex_
 };
 
 // Commit record first, then the data. kNotFound when there is no snapshot.
 Status RemoveSnapshot(const std::string& url, const Knobs& knobs);
 
 struct GcOptions {
-  double min_age_seconds = 0;   // 0 = the knob
+  double min_age_seconds = 0;  // 0 = the knob
   bool dry_run = false;
   std::function<void(const std::string& key, uint64_t bytes)> removed;
 };
@@ -81,8 +85,9 @@ struct GcResult {
   int64_t takes_removed = 0, takes_kept = 0;
   uint64_t bytes_removed = 0;
 };
-// Removes what no commit record names and whose marker has not been refreshed for min_age_seconds: at this place, and one folder below it
-// (a folder of snapshots).
-Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options, GcResult* result);
+// Removes what no commit record names and whose marker has not been refreshed for min_age_seconds:
+// at this place, and one folder below it (a folder of snapshots).
+Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options,
+                      GcResult* result);
 
 }  // namespace tsnap

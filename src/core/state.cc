@@ -17,8 +17,9 @@ Status CheckBoxes(const RegisteredObject& object) {
   for (const LocalBox& local : object.boxes) {
     TSNAP_TRY(CheckBox(local.box, meta.item_bytes).While("registering", meta.path));
     if (local.box.ndim != meta.ndim || !Contains(whole, local.box)) {
-      return Invalid(fmt::format("registering object \"{}\": box {} is not inside its global shape {}", meta.path,
-                                 ToString(local.box), ShapeToString(meta.ndim, meta.shape)));
+      return Invalid(
+          fmt::format("registering object \"{}\": box {} is not inside its global shape {}",
+                      meta.path, ToString(local.box), ShapeToString(meta.ndim, meta.shape)));
     }
     if (local.memory.data == nullptr && !IsEmpty(local.box)) {
       return Invalid(fmt::format("registering object \"{}\": data is NULL", meta.path));
@@ -37,11 +38,15 @@ Result<std::string> State::FullPath(std::string_view path) const {
 }
 
 Status State::CheckFree(const std::string& path) const {
-  if (entries_.contains(path)) return Exists(fmt::format("registering \"{}\": the path is taken", path));
-  for (size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+  if (entries_.contains(path))
+    return Exists(fmt::format("registering \"{}\": the path is taken", path));
+  for (size_t slash = path.find('/'); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
     if (entries_.contains(path.substr(0, slash))) {
-      return Invalid(fmt::format("registering \"{}\": \"{}\" is an object already, and a path cannot be a prefix of another", path,
-                                 path.substr(0, slash)));
+      return Invalid(
+          fmt::format("registering \"{}\": \"{}\" is an object already, and a path cannot be a "
+                      "prefix of another",
+                      path, path.substr(0, slash)));
     }
   }
   const auto below = entries_.lower_bound(path + "/");
@@ -77,28 +82,32 @@ Result<RegisteredObject*> State::FindObject(std::string_view path) {
 }
 
 Status State::SetCoverage(std::string_view path, Coverage coverage, const void* fill_item) {
-  TSNAP_ASSIGN(RegisteredObject* object, FindObject(path));
+  TSNAP_ASSIGN(RegisteredObject * object, FindObject(path));
   if (object->meta.kind != Kind::kSharded) {
-    return Invalid(fmt::format("setting the coverage of \"{}\": only sharded objects have one", object->meta.path));
+    return Invalid(fmt::format("setting the coverage of \"{}\": only sharded objects have one",
+                               object->meta.path));
   }
   if (fill_item != nullptr && coverage != Coverage::kSparse) {
-    return Invalid(fmt::format("setting the coverage of \"{}\": a fill item needs TSNAP_COVER_SPARSE", object->meta.path));
+    return Invalid(fmt::format(
+        "setting the coverage of \"{}\": a fill item needs TSNAP_COVER_SPARSE", object->meta.path));
   }
   object->meta.coverage = coverage;
   object->meta.fill.clear();
   if (fill_item != nullptr && object->shape_known) {
     const auto* bytes = static_cast<const std::byte*>(fill_item);
     const auto* end = bytes + object->meta.item_bytes;
-    if (std::any_of(bytes, end, [](std::byte byte) { return byte != std::byte{0}; })) object->meta.fill.assign(bytes, end);
+    if (std::any_of(bytes, end, [](std::byte byte) { return byte != std::byte{0}; }))
+      object->meta.fill.assign(bytes, end);
   }
   return Status::Ok();
 }
 
 Status State::SetAttribute(std::string_view path, std::string_view name, std::string_view value) {
-  TSNAP_ASSIGN(RegisteredObject* object, FindObject(path));
+  TSNAP_ASSIGN(RegisteredObject * object, FindObject(path));
   auto& attributes = object->meta.attributes;
-  const auto place = std::lower_bound(attributes.begin(), attributes.end(), name,
-                                      [](const Attribute& attribute, std::string_view key) { return attribute.first < key; });
+  const auto place = std::lower_bound(
+      attributes.begin(), attributes.end(), name,
+      [](const Attribute& attribute, std::string_view key) { return attribute.first < key; });
   if (place != attributes.end() && place->first == name) {
     place->second = value;
   } else {

@@ -16,12 +16,14 @@ namespace tsnap {
 
 namespace {
 
-// What one object adds to the index, roughly: the record, and an entry with its block checksums for each extent.
+// What one object adds to the index, roughly: the record, and an entry with its block checksums for
+// each extent.
 constexpr uint64_t kRecordBytes = 96, kEntryBytes = 64;
 
 uint64_t IndexBytes(uint64_t bytes, uint64_t chunk_bytes, int ndim) {
   const uint64_t extents = std::max<uint64_t>(1, CeilDiv(bytes, chunk_bytes));
-  return extents * (kEntryBytes + 16 * static_cast<uint64_t>(ndim)) + CeilDiv(bytes, kBlockBytes) * sizeof(uint32_t);
+  return extents * (kEntryBytes + 16 * static_cast<uint64_t>(ndim)) +
+         CeilDiv(bytes, kBlockBytes) * sizeof(uint32_t);
 }
 
 // Sums over one rank's objects.
@@ -103,19 +105,23 @@ Status FindOffender(Comm& comm, const std::vector<const ObjectMeta*>& mine) {
     for (const ObjectRecord& record : theirs.objects) {
       const auto found = left.find(record.meta.path);
       if (found == left.end()) {
-        return Mismatch(fmt::format("replicated object \"{}\" is registered on rank 0 but not here", record.meta.path));
+        return Mismatch(fmt::format("replicated object \"{}\" is registered on rank 0 but not here",
+                                    record.meta.path));
       }
       const std::string difference = Difference(record.meta, *found->second);
       if (!difference.empty()) {
-        return Mismatch(fmt::format("replicated object \"{}\" differs between rank 0 and here: {}", record.meta.path, difference));
+        return Mismatch(fmt::format("replicated object \"{}\" differs between rank 0 and here: {}",
+                                    record.meta.path, difference));
       }
       if (HashMeta(record.meta) != HashMeta(*found->second)) {
-        return Mismatch(fmt::format("replicated object \"{}\" has other attributes here than on rank 0", record.meta.path));
+        return Mismatch(fmt::format(
+            "replicated object \"{}\" has other attributes here than on rank 0", record.meta.path));
       }
       left.erase(found);
     }
     if (left.empty()) return Status::Ok();
-    return Mismatch(fmt::format("replicated object \"{}\" is registered here but not on rank 0", left.begin()->first));
+    return Mismatch(fmt::format("replicated object \"{}\" is registered here but not on rank 0",
+                                left.begin()->first));
   });
   TSNAP_TRY(Agree(comm, local));
   return Internal("the hashes of the replicated objects differ but the objects do not");
@@ -129,12 +135,12 @@ uint64_t HashMetas(const std::vector<const ObjectMeta*>& metas) {
 
 // Compares contents object by object only when the hash of all of them differs.
 Status CheckContents(Comm& comm, const std::vector<LocalObject>& objects) {
-  std::vector<uint64_t> wire;   // the hashes, then their complements
+  std::vector<uint64_t> wire;  // the hashes, then their complements
   std::vector<const std::string*> paths;
   Status local = Protect([&] {
     for (const LocalObject& object : objects) {
       if (object.meta.kind != Kind::kReplicated || object.boxes.empty()) continue;
-      TSNAP_ASSIGN(Stager* stager, StagerFor(object.boxes[0].memory.data));
+      TSNAP_ASSIGN(Stager * stager, StagerFor(object.boxes[0].memory.data));
       TSNAP_ASSIGN(const Hash128 hash, stager->Hash(object.boxes[0].memory));
       wire.push_back(hash.low ^ hash.high);
       paths.push_back(&object.meta.path);
@@ -146,16 +152,19 @@ Status CheckContents(Comm& comm, const std::vector<LocalObject>& objects) {
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
   for (size_t i = 0; i < paths.size(); ++i) {
     if (wire[i] == ~wire[paths.size() + i]) continue;
-    return Mismatch(fmt::format("replicated object \"{}\" does not hold the same values on all ranks", *paths[i]));
+    return Mismatch(fmt::format(
+        "replicated object \"{}\" does not hold the same values on all ranks", *paths[i]));
   }
   return Status::Ok();
 }
 
 Placement PlaceIndex(const Totals& sums, uint64_t most_private_index_bytes) {
   Placement placement;
-  const uint64_t index_bytes = sums.sharded_index_bytes + sums.private_index_bytes + sums.replicated_index_bytes;
+  const uint64_t index_bytes =
+      sums.sharded_index_bytes + sums.private_index_bytes + sums.replicated_index_bytes;
   placement.parts = std::max<uint64_t>(1, CeilDiv(index_bytes, kIndexPartBytes));
-  placement.private_buckets = std::max<uint64_t>(1, CeilDiv(most_private_index_bytes, kIndexPartBytes));
+  placement.private_buckets =
+      std::max<uint64_t>(1, CeilDiv(most_private_index_bytes, kIndexPartBytes));
   const uint64_t tiles = CeilDiv(sums.sharded_index_bytes, kIndexPartBytes);
   placement.tile_bytes = tiles <= 1 ? 0 : std::max<uint64_t>(1, sums.sharded_bytes / tiles);
   return placement;
@@ -163,7 +172,8 @@ Placement PlaceIndex(const Totals& sums, uint64_t most_private_index_bytes) {
 
 }  // namespace
 
-Status AgreeOnReplicated(Comm& comm, const std::vector<const ObjectMeta*>& replicated, Status local) {
+Status AgreeOnReplicated(Comm& comm, const std::vector<const ObjectMeta*>& replicated,
+                         Status local) {
   uint64_t hash = 0;
   if (local.ok()) {
     local = Protect([&] {
@@ -177,8 +187,8 @@ Status AgreeOnReplicated(Comm& comm, const std::vector<const ObjectMeta*>& repli
   return same ? Status::Ok() : FindOffender(comm, replicated);
 }
 
-Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t chunk_bytes, bool check_contents, Status local,
-                  Survey* out) {
+Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t chunk_bytes,
+                  bool check_contents, Status local, Survey* out) {
   std::vector<const ObjectMeta*> replicated;
   Totals totals;
   uint64_t orders = 0;
@@ -187,7 +197,8 @@ Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t 
       replicated = ReplicatedMetas(objects);
       totals = Sum(objects, chunk_bytes);
       orders = HashOrders(objects);
-      out->loads.reserve(static_cast<size_t>(comm.size()));   // the gather below must not run out of memory on one rank
+      out->loads.reserve(static_cast<size_t>(
+          comm.size()));  // the gather below must not run out of memory on one rank
       return Status::Ok();
     });
   }
@@ -195,7 +206,8 @@ Status TakeSurvey(Comm& comm, const std::vector<LocalObject>& objects, uint64_t 
   TSNAP_TRY(Same(comm, orders, &out->replicated_orders_agree));
   if (check_contents) TSNAP_TRY(CheckContents(comm, objects));
 
-  std::array<uint64_t, 5> sums = {totals.sharded_bytes, totals.sharded_boxes, totals.sharded_objects, totals.sharded_index_bytes,
+  std::array<uint64_t, 5> sums = {totals.sharded_bytes, totals.sharded_boxes,
+                                  totals.sharded_objects, totals.sharded_index_bytes,
                                   totals.private_index_bytes};
   TSNAP_TRY(comm.Allreduce(sums, Comm::Op::kSum));
   uint64_t most_private = totals.private_index_bytes;

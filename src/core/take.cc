@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
@@ -29,9 +30,10 @@ namespace tsnap {
 namespace {
 
 uint64_t HashArguments(const std::string& url, const TakeOptions& options) {
-  const std::string text = fmt::format("{}\n{} {} {} {} {} {} {} {}", url, options.overwrite, static_cast<int>(options.codec),
-                                       static_cast<int>(options.replicated_check), options.durable, options.chunk_bytes,
-                                       options.slab_bytes, options.has_metadata, options.metadata);
+  const std::string text = fmt::format(
+      "{}\n{} {} {} {} {} {} {} {}", url, options.overwrite, static_cast<int>(options.codec),
+      static_cast<int>(options.replicated_check), options.durable, options.chunk_bytes,
+      options.slab_bytes, options.has_metadata, options.metadata);
   return Hash64(text);
 }
 
@@ -54,7 +56,9 @@ class TakeStory {
     TSNAP_TRY(AgreeOnCall(context_, Call::kTake, hash, local));
     const IdleCall idle(comm_);
     Status taken = Steps();
-    if (taken.code() == Code::kTimeout) comm_.Break();   // someone is dead, stopped or hangs in the storage
+    if (!taken.ok()) taken = SettleStall(context_, std::move(taken));
+    // A thread that hangs may still read what was described, which then is never released.
+    if (context_.engine().stuck()) new (std::nothrow) Description(std::move(description_));
     if (!taken.ok() && !comm_.broken() && committer_) committer_->Abandon();
     return taken;
   }
@@ -89,12 +93,12 @@ class TakeStory {
   // Step 1. The RNGs are put back at once, whatever the other statefuls drew.
   Status DescribeState() {
     return Agree(comm_, Protect([&] {
-      Status described = Describe(state_, Purpose::kTake, &description_);
-      Status restored = LoadRngs(description_);
-      if (described.ok()) described = std::move(restored);
-      if (described.ok()) described = CheckCodec(options_.codec);
-      return described;
-    }));
+                   Status described = Describe(state_, Purpose::kTake, &description_);
+                   Status restored = LoadRngs(description_);
+                   if (described.ok()) described = std::move(restored);
+                   if (described.ok()) described = CheckCodec(options_.codec);
+                   return described;
+                 }));
   }
 
   // The place, what is committed there, and the id that all ranks write under.
@@ -102,8 +106,9 @@ class TakeStory {
     Status local = Protect([&] {
       TSNAP_ASSIGN(store_, OpenStore(url_, context_.knobs(), /*create=*/true));
       if (!store_->traits().shared_by_ranks && comm_.size() > 1) {
-        return Unsupported(fmt::format("{} is seen by one process only: a take on {} ranks needs a place that all share", url_,
-                                       comm_.size()));
+        return Unsupported(fmt::format(
+            "{} is seen by one process only: a take on {} ranks needs a place that all share", url_,
+            comm_.size()));
       }
       if (!IsCommitter()) return Status::Ok();
       committer_.emplace(store_, context_.log(), options_.durable);
@@ -112,10 +117,12 @@ class TakeStory {
     TSNAP_TRY(Agree(comm_, local));
     if (IsCommitter()) id_ = committer_->id();
     TSNAP_TRY(comm_.Bcast(std::as_writable_bytes(std::span(id_)), 0));
-    std::array<uint64_t, 2> sizes = {options_.chunk_bytes > 0 ? options_.chunk_bytes : store_->traits().chunk_bytes,
-                                     options_.slab_bytes > 0 ? options_.slab_bytes : store_->traits().slab_bytes};
+    std::array<uint64_t, 2> sizes = {
+        options_.chunk_bytes > 0 ? options_.chunk_bytes : store_->traits().chunk_bytes,
+        options_.slab_bytes > 0 ? options_.slab_bytes : store_->traits().slab_bytes};
     TSNAP_TRY(comm_.Bcast(std::as_writable_bytes(std::span(sizes)), 0));
-    sizes_ = {std::max(sizes[0], kBlockBytes), std::max(sizes[1], kBlockBytes), options_.codec != Codec::kNone};
+    sizes_ = {std::max(sizes[0], kBlockBytes), std::max(sizes[1], kBlockBytes),
+              options_.codec != Codec::kNone, context_.engine().transfer_bytes()};
     if (IsCommitter()) comm_.set_idle([this] { committer_->Refresh(); });
     return Status::Ok();
   }
@@ -123,7 +130,8 @@ class TakeStory {
   // Step 2.
   Status AgreeOnWhat() {
     const bool check_contents = options_.replicated_check == ReplicatedCheck::kContent;
-    TSNAP_TRY(TakeSurvey(comm_, description_.objects, sizes_.chunk_bytes, check_contents, Status::Ok(), &survey_));
+    TSNAP_TRY(TakeSurvey(comm_, description_.objects, sizes_.chunk_bytes, check_contents,
+                         Status::Ok(), &survey_));
     if (!survey_.any_sharded) return Status::Ok();
     return CheckClaims(comm_, survey_.placement, description_.objects, Status::Ok(), &omissions_);
   }
@@ -131,21 +139,29 @@ class TakeStory {
   // Steps 3 and 4: no communication.
   Status WriteData() {
     return Agree(comm_, Protect([&] {
-      plan_ = PlanWrites(description_.objects, omissions_, survey_, comm_.rank(), comm_.size(), sizes_);
-      WriteJob job{store_, id_, static_cast<uint32_t>(comm_.rank()), plan_.plan, std::move(plan_.sources), options_.codec,
-                   options_.durable};
-      const ProgressCallback progress = [this](uint64_t staged, uint64_t written, uint64_t total) {
-        if (options_.progress) options_.progress(staged, written, total);
-        if (IsCommitter()) committer_->Refresh();
-      };
-      TSNAP_ASSIGN(extents_, WriteSlabs(context_.engine(), std::move(job), progress));
-      return Status::Ok();
-    }));
+                   plan_ = PlanWrites(description_.objects, omissions_, survey_, comm_.rank(),
+                                      comm_.size(), sizes_);
+                   WriteJob job{store_,
+                                id_,
+                                static_cast<uint32_t>(comm_.rank()),
+                                plan_.plan,
+                                std::move(plan_.sources),
+                                options_.codec,
+                                options_.durable};
+                   const ProgressCallback progress = [this](uint64_t staged, uint64_t written,
+                                                            uint64_t total) {
+                     if (options_.progress) options_.progress(staged, written, total);
+                     if (IsCommitter()) committer_->Refresh();
+                   };
+                   TSNAP_ASSIGN(extents_, WriteSlabs(context_.engine(), std::move(job), progress));
+                   return Status::Ok();
+                 }));
   }
 
   // Step 5.
   Status WriteIndexParts() {
-    const IndexJob job{store_.get(), id_, survey_.placement, options_.durable, &description_.objects, &plan_, &extents_};
+    const IndexJob job{store_.get(),          id_,    survey_.placement, options_.durable,
+                       &description_.objects, &plan_, &extents_};
     return WriteIndex(comm_, job, Status::Ok(), &summary_);
   }
 
@@ -158,11 +174,13 @@ class TakeStory {
 
   Status SyncFolders() {
     std::set<std::string> folders;
-    for (int rank = 0; rank < comm_.size(); rank += 256) folders.insert(native::SlabFolder(id_, static_cast<uint32_t>(rank)));
+    for (int rank = 0; rank < comm_.size(); rank += 256)
+      folders.insert(native::SlabFolder(id_, static_cast<uint32_t>(rank)));
     folders.insert({id_ + "/data", id_ + "/index", id_, ""});
     for (const std::string& folder : folders) {
       Status synced = store_->SyncFolder(folder);
-      if (!synced.ok() && synced.code() != Code::kNotFound) return synced;   // ranks without bytes made no folder
+      if (!synced.ok() && synced.code() != Code::kNotFound)
+        return synced;  // ranks without bytes made no folder
     }
     return Status::Ok();
   }
@@ -177,8 +195,9 @@ class TakeStory {
         record.library_version = TSNAP_VERSION_TEXT;
         record.byte_order = native::NativeByteOrder();
         record.world_size = comm_.size();
-        record.created_unix_seconds =
-            std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        record.created_unix_seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                                          std::chrono::system_clock::now().time_since_epoch())
+                                          .count();
         record.metadata = options_.metadata;
         record.has_metadata = options_.has_metadata;
         record.object_count = summary_.object_count;
@@ -200,7 +219,7 @@ class TakeStory {
 
   Description description_;
   std::shared_ptr<Store> store_;
-  std::optional<Committer> committer_;   // on rank 0
+  std::optional<Committer> committer_;  // on rank 0
   std::string id_;
   WriteSizes sizes_;
   Survey survey_;
@@ -212,7 +231,8 @@ class TakeStory {
 
 }  // namespace
 
-Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options, const Status& argument) {
+Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options,
+            const Status& argument) {
   return TakeStory(context, url, state, options).Run(argument);
 }
 

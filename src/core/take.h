@@ -19,13 +19,15 @@ struct TakeOptions {
   Codec codec = Codec::kNone;
   ReplicatedCheck replicated_check = ReplicatedCheck::kShape;
   bool durable = true;
-  uint64_t chunk_bytes = 0, slab_bytes = 0;   // 0 = by store
+  uint64_t chunk_bytes = 0, slab_bytes = 0;  // 0 = by store
   bool has_metadata = false;
   std::string metadata;
   ProgressCallback progress;
 };
 
-// Collective. `argument` is a failure that the caller met before (bad arguments): it is agreed on like any other.
-Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options, const Status& argument);
+// Collective. `argument` is a failure that the caller met before (bad arguments): it is agreed on
+// like any other.
+Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options,
+            const Status& argument);
 
 }  // namespace tsnap

@@ -17,7 +17,8 @@ namespace {
 // Reads that deliver nowhere.
 void AddChecks(const std::vector<Extent>& extents, int64_t item_bytes, ReadJob* job) {
   for (const Extent& extent : extents) {
-    job->items.push_back({extent, extent.box, ArrayView(), extent.box, item_bytes, static_cast<uint32_t>(job->names.size() - 1)});
+    job->items.push_back({extent, extent.box, ArrayView(), extent.box, item_bytes,
+                          static_cast<uint32_t>(job->names.size() - 1)});
   }
 }
 
@@ -34,7 +35,8 @@ std::vector<Extent> AtHome(const ObjectRecord& object, const TileRecord& tile) {
 // What the extents of an object must add up to.
 bool IsComplete(const ObjectRecord& object, uint64_t found_bytes) {
   if (object.meta.coverage == Coverage::kSparse) return found_bytes == object.raw_bytes;
-  const uint64_t whole = Volume(WholeBox(object.meta.ndim, object.meta.shape)) * static_cast<uint64_t>(object.meta.item_bytes);
+  const uint64_t whole = Volume(WholeBox(object.meta.ndim, object.meta.shape)) *
+                         static_cast<uint64_t>(object.meta.item_bytes);
   return found_bytes == whole;
 }
 
@@ -53,17 +55,22 @@ Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
   for (const ObjectRecord* object : *objects) {
     ReadJob job{store_, record_.id, {}, {QualifiedPath(object->meta)}, true};
     uint64_t found_bytes = 0;
+    std::vector<Box> boxes;
     AddChecks(object->extents, object->meta.item_bytes, &job);
     for (const Extent& extent : object->extents) found_bytes += extent.raw_bytes;
     if (object->meta.kind == Kind::kSharded) {
       for (uint64_t tile = 0; tile < TileCount(object->meta, object->tiles); ++tile) {
-        TSNAP_ASSIGN(const IndexPart* part, Part(PartOfTile(record_.placement, object->meta.path, tile)));
+        TSNAP_ASSIGN(const IndexPart* part,
+                     Part(PartOfTile(record_.placement, object->meta.path, tile)));
         const TileRecord* record = FindTile(*part, object->meta.path, tile);
         if (record == nullptr) continue;
         TSNAP_TRY(CheckExtents(object->meta, record->extents));
         const std::vector<Extent> home = AtHome(*object, *record);
         AddChecks(home, object->meta.item_bytes, &job);
-        for (const Extent& extent : home) found_bytes += extent.raw_bytes;
+        for (const Extent& extent : home) {
+          found_bytes += extent.raw_bytes;
+          boxes.push_back(extent.box);
+        }
       }
     }
     const ProgressCallback within = [&](uint64_t, uint64_t moved, uint64_t) {
@@ -71,9 +78,11 @@ Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
     };
     std::vector<Status> outcomes;
     Status status = ReadExtents(engine_, std::move(job), within, &outcomes);
+    if (status.ok()) status = CheckDisjoint(object->meta, boxes);
     if (status.ok() && !IsComplete(*object, found_bytes)) {
-      status = Corrupt(fmt::format("the index of object \"{}\" lists {} bytes of it, which is not all", QualifiedPath(object->meta),
-                                   found_bytes));
+      status =
+          Corrupt(fmt::format("the index of object \"{}\" lists {} bytes of it, which is not all",
+                              QualifiedPath(object->meta), found_bytes));
     }
     done_bytes += object->stored_bytes;
     if (status.ok()) continue;
@@ -83,8 +92,8 @@ Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
   }
   bad_paths->assign(bad.begin(), bad.end());
   if (first.ok()) return first;
-  return Corrupt(fmt::format("verifying {}: {} of {} objects are damaged; the first: {}", store_->url(), bad.size(), objects->size(),
-                             first.message()));
+  return Corrupt(fmt::format("verifying {}: {} of {} objects are damaged; the first: {}",
+                             store_->url(), bad.size(), objects->size(), first.message()));
 }
 
 }  // namespace tsnap

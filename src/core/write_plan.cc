@@ -15,8 +15,10 @@ using OmissionMap = std::map<std::pair<uint32_t, uint32_t>, std::vector<Box>>;
 
 class Planner {
  public:
-  Planner(const std::vector<LocalObject>& objects, const WriteSizes& sizes) : objects_(objects), sizes_(sizes) {
-    // A frame is decoded whole, so a compressed chunk stays small enough for partial reads and for the budget.
+  Planner(const std::vector<LocalObject>& objects, const WriteSizes& sizes)
+      : objects_(objects), sizes_(sizes) {
+    // A frame is decoded whole, so a compressed chunk stays small enough for partial reads and for
+    // the budget.
     if (sizes_.with_codec) sizes_.chunk_bytes = std::min(sizes_.chunk_bytes, kCodecChunkBytes);
   }
 
@@ -26,11 +28,13 @@ class Planner {
       if (objects_[i].meta.kind == Kind::kReplicated) continue;
       for (uint32_t b = 0; b < objects_[i].boxes.size(); ++b) {
         std::vector<Box> parts = {objects_[i].boxes[b].box};
-        if (const auto found = omissions.find({i, b}); found != omissions.end()) parts = Without(parts, found->second);
+        if (const auto found = omissions.find({i, b}); found != omissions.end())
+          parts = Without(parts, found->second);
         const AxisOrder order = StorageOrder(objects_[i].boxes[b].memory);
         for (const Box& part : parts) {
           if (IsEmpty(part)) continue;
-          for (const Box& chunk : CutIntoChunks(part, order, objects_[i].meta.item_bytes, sizes_.chunk_bytes)) {
+          for (const Box& chunk :
+               CutIntoChunks(part, order, objects_[i].meta.item_bytes, sizes_.chunk_bytes)) {
             AddExtent(i, b, chunk, order);
           }
         }
@@ -42,7 +46,8 @@ class Planner {
   void AddReplicated(const Survey& survey, int rank, int size) {
     uint64_t total = 0;
     for (const LocalObject& object : objects_) {
-      if (object.meta.kind == Kind::kReplicated && !object.boxes.empty()) total += ViewBytes(object.boxes[0].memory);
+      if (object.meta.kind == Kind::kReplicated && !object.boxes.empty())
+        total += ViewBytes(object.boxes[0].memory);
     }
     // One piece is one transfer at most: that is what restoring ranks read and broadcast at a time.
     const uint64_t most = std::min({sizes_.chunk_bytes, kTransferBytes, kCodecChunkBytes});
@@ -56,9 +61,13 @@ class Planner {
     std::vector<uint64_t> bytes;
     for (uint32_t i = 0; i < objects_.size(); ++i) {
       const LocalObject& object = objects_[i];
-      if (object.meta.kind != Kind::kReplicated || object.boxes.empty() || IsEmpty(object.boxes[0].box)) continue;
-      const AxisOrder order = survey.replicated_orders_agree ? StorageOrder(object.boxes[0].memory) : RowMajor();
-      for (const Box& chunk : CutIntoChunks(object.boxes[0].box, order, object.meta.item_bytes, chunk_bytes)) {
+      if (object.meta.kind != Kind::kReplicated || object.boxes.empty() ||
+          IsEmpty(object.boxes[0].box))
+        continue;
+      const AxisOrder order =
+          survey.replicated_orders_agree ? StorageOrder(object.boxes[0].memory) : RowMajor();
+      for (const Box& chunk :
+           CutIntoChunks(object.boxes[0].box, order, object.meta.item_bytes, chunk_bytes)) {
         shares.push_back({i, chunk, order});
         bytes.push_back(Volume(chunk) * static_cast<uint64_t>(object.meta.item_bytes));
       }
@@ -70,7 +79,8 @@ class Planner {
   }
 
   LocalWritePlan Finish() {
-    out_.plan = Batch(std::move(extents_), sizes_.slab_bytes, kTransferBytes, sizes_.with_codec);
+    out_.plan =
+        Batch(std::move(extents_), sizes_.slab_bytes, sizes_.transfer_bytes, sizes_.with_codec);
     return std::move(out_);
   }
 
@@ -115,10 +125,12 @@ class Planner {
 
 }  // namespace
 
-LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects, const std::vector<LocalOmission>& omissions,
-                          const Survey& survey, int rank, int size, const WriteSizes& sizes) {
+LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
+                          const std::vector<LocalOmission>& omissions, const Survey& survey,
+                          int rank, int size, const WriteSizes& sizes) {
   OmissionMap by_box;
-  for (const LocalOmission& omission : omissions) by_box[{omission.object, omission.box}].push_back(omission.part);
+  for (const LocalOmission& omission : omissions)
+    by_box[{omission.object, omission.box}].push_back(omission.part);
   Planner planner(objects, sizes);
   planner.AddOwn(by_box);
   planner.AddReplicated(survey, rank, size);

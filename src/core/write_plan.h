@@ -1,10 +1,11 @@
-// What this rank writes: its private objects, its boxes of sharded arrays and its share of the replicated ones (step 3 of a take).
-// Local; every rank computes the same shares.
+// What this rank writes: its private objects, its boxes of sharded arrays and its share of the
+// replicated ones (step 3 of a take). Local; every rank computes the same shares.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "base/knobs.h"
 #include "core/claims.h"
 #include "core/describe.h"
 #include "core/survey.h"
@@ -22,15 +23,17 @@ struct SourceRef {
 struct LocalWritePlan {
   WritePlan plan;
   std::vector<WriteSource> sources;
-  std::vector<SourceRef> refs;       // parallel to sources
+  std::vector<SourceRef> refs;  // parallel to sources
 };
 
 struct WriteSizes {
   uint64_t chunk_bytes = 0, slab_bytes = 0;
   bool with_codec = false;
+  uint64_t transfer_bytes = kTransferBytes;  // this rank's
 };
 
-LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects, const std::vector<LocalOmission>& omissions,
-                          const Survey& survey, int rank, int size, const WriteSizes& sizes);
+LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
+                          const std::vector<LocalOmission>& omissions, const Survey& survey,
+                          int rank, int size, const WriteSizes& sizes);
 
 }  // namespace tsnap

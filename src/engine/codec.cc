@@ -63,25 +63,30 @@ uint64_t Lz4Bound(uint64_t raw_bytes) {
 
 Result<uint64_t> Lz4Compress(ConstByteSpan raw, ByteSpan out) {
   const LZ4F_preferences_t preferences = Lz4Preferences(raw.size());
-  const size_t size = LZ4F_compressFrame(out.data(), out.size(), raw.data(), raw.size(), &preferences);
-  if (LZ4F_isError(size)) return Internal(fmt::format("compressing with lz4: {}", LZ4F_getErrorName(size)));
+  const size_t size =
+      LZ4F_compressFrame(out.data(), out.size(), raw.data(), raw.size(), &preferences);
+  if (LZ4F_isError(size))
+    return Internal(fmt::format("compressing with lz4: {}", LZ4F_getErrorName(size)));
   return static_cast<uint64_t>(size);
 }
 
 Status Lz4Decompress(ConstByteSpan stored, ByteSpan raw) {
   LZ4F_dctx* context = nullptr;
-  if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION))) return Status::NoMemory();
+  if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
+    return Status::NoMemory();
   size_t in = 0, out = 0, hint = 1;
   while (hint != 0 && in < stored.size()) {
     size_t source_bytes = stored.size() - in, target_bytes = raw.size() - out;
-    hint = LZ4F_decompress(context, raw.data() + out, &target_bytes, stored.data() + in, &source_bytes, nullptr);
+    hint = LZ4F_decompress(context, raw.data() + out, &target_bytes, stored.data() + in,
+                           &source_bytes, nullptr);
     if (LZ4F_isError(hint) || (source_bytes == 0 && target_bytes == 0)) break;
     in += source_bytes;
     out += target_bytes;
   }
   LZ4F_freeDecompressionContext(context);
   if (LZ4F_isError(hint)) return BadFrame("lz4", LZ4F_getErrorName(hint));
-  if (hint != 0 || in != stored.size() || out != raw.size()) return BadFrame("lz4", "it is cut short or too long");
+  if (hint != 0 || in != stored.size() || out != raw.size())
+    return BadFrame("lz4", "it is cut short or too long");
   return Status::Ok();
 }
 #endif
@@ -106,16 +111,20 @@ const CodecEntry* Find(Codec codec) {
 
 const char* CodecName(Codec codec) noexcept {
   switch (codec) {
-    case Codec::kNone: return "none";
-    case Codec::kZstd: return "zstd";
-    case Codec::kLz4: return "lz4";
+    case Codec::kNone:
+      return "none";
+    case Codec::kZstd:
+      return "zstd";
+    case Codec::kLz4:
+      return "lz4";
   }
   return "unknown";
 }
 
 Status CheckCodec(Codec codec) {
   if (codec == Codec::kNone || Find(codec) != nullptr) return Status::Ok();
-  return Unsupported(fmt::format("built without {}: install its development package and configure again", CodecName(codec)));
+  return Unsupported(fmt::format(
+      "built without {}: install its development package and configure again", CodecName(codec)));
 }
 
 uint64_t CompressBound(Codec codec, uint64_t raw_bytes) {

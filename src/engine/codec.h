@@ -1,4 +1,5 @@
-// Codec: one extent as one self-contained frame (a Zstandard frame, RFC 8878; an LZ4 frame), and back.
+// Codec: one extent as one self-contained frame (a Zstandard frame, RFC 8878; an LZ4 frame), and
+// back.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Engine: what runs a plan: the buffers of the byte budget and the threads that move segments. One per context or
-// snapshot, kept between operations.
+// Engine: what runs a plan: the buffers of the byte budget and the threads that move segments. One
+// per context or snapshot, kept between operations.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,10 @@
 
 namespace tsnap {
 
-// What the user may watch: all three in bytes of user data. Called from the thread that called the library.
-using ProgressCallback = std::function<void(uint64_t staged_bytes, uint64_t moved_bytes, uint64_t total_bytes)>;
+// What the user may watch: all three in bytes of user data. Called from the thread that called the
+// library.
+using ProgressCallback =
+    std::function<void(uint64_t staged_bytes, uint64_t moved_bytes, uint64_t total_bytes)>;
 
 class Engine {
  public:
@@ -30,6 +32,11 @@ class Engine {
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
   const std::shared_ptr<StagingSlots>& staging() const { return staging_; }
   WorkerPool& workers() { return workers_; }
+  // What one transfer moves at most: whole blocks, within the budget.
+  uint64_t transfer_bytes() const {
+    const uint64_t blocks = buffers_->budget_bytes() / kBlockBytes * kBlockBytes;
+    return std::clamp(blocks, kBlockBytes, kTransferBytes);
+  }
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
   }
@@ -40,7 +47,7 @@ class Engine {
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
-  WorkerPool workers_;   // joined before the buffers go
+  WorkerPool workers_;  // joined before the buffers go
 };
 
 // Bytes moved so far; shared by the tasks of one operation.

@@ -23,7 +23,7 @@ namespace {
 struct BlockRun {
   uint32_t item = 0;
   ByteRun run;
-  uint64_t file_begin = 0;   // in the slab
+  uint64_t file_begin = 0;  // in the slab
 };
 
 // One read of a slab: parts that are neighbours there.
@@ -31,15 +31,16 @@ struct Fetch {
   uint32_t writer = 0, slab = 0;
   uint64_t begin = 0, bytes = 0;
   size_t first_part = 0, part_count = 0;
-  uint64_t scratch_bytes = 0;   // for decompression of the largest part
+  uint64_t scratch_bytes = 0;  // for decompression of the largest part
 };
 
-std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items) {
+std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items, uint64_t transfer_bytes) {
   std::vector<BlockRun> parts;
   parts.reserve(items.size());
   for (uint32_t i = 0; i < items.size(); ++i) {
     const ReadItem& item = items[i];
-    for (const ByteRun& run : NeededRuns(item.extent, item.wanted, item.item_bytes, kTransferBytes)) {
+    for (const ByteRun& run :
+         NeededRuns(item.extent, item.wanted, item.item_bytes, transfer_bytes)) {
       parts.push_back({i, run, item.extent.offset + run.begin});
     }
   }
@@ -47,12 +48,14 @@ std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items) {
     const Extent& extent = items[part.item].extent;
     return std::tuple(extent.writer, extent.slab, part.file_begin);
   };
-  std::sort(parts.begin(), parts.end(), [&](const BlockRun& a, const BlockRun& b) { return place(a) < place(b); });
+  std::sort(parts.begin(), parts.end(),
+            [&](const BlockRun& a, const BlockRun& b) { return place(a) < place(b); });
   return parts;
 }
 
 // Joins parts that lie closer than `gap` in a slab, as long as one buffer holds them.
-std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vector<BlockRun>& parts, uint64_t gap) {
+std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vector<BlockRun>& parts,
+                             uint64_t gap, uint64_t transfer_bytes) {
   std::vector<Fetch> fetches;
   for (size_t i = 0; i < parts.size(); ++i) {
     const BlockRun& part = parts[i];
@@ -61,12 +64,13 @@ std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vect
     const uint64_t end = part.file_begin + part.run.bytes;
     Fetch* last = fetches.empty() ? nullptr : &fetches.back();
     if (last != nullptr && last->writer == extent.writer && last->slab == extent.slab &&
-        part.file_begin <= last->begin + last->bytes + gap && end - last->begin <= kTransferBytes) {
+        part.file_begin <= last->begin + last->bytes + gap && end - last->begin <= transfer_bytes) {
       last->bytes = std::max(last->bytes, end - last->begin);
       last->scratch_bytes = std::max(last->scratch_bytes, scratch);
       ++last->part_count;
     } else {
-      fetches.push_back({extent.writer, extent.slab, part.file_begin, part.run.bytes, i, 1, scratch});
+      fetches.push_back(
+          {extent.writer, extent.slab, part.file_begin, part.run.bytes, i, 1, scratch});
     }
   }
   return fetches;
@@ -78,8 +82,9 @@ class Reading {
       : job_(std::move(job)),
         buffers_(engine.buffers()),
         staging_(engine.staging()),
-        parts_(FindParts(job_.items)),
-        fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes)),
+        parts_(FindParts(job_.items, engine.transfer_bytes())),
+        fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes,
+                           engine.transfer_bytes())),
         failures_(job_.names.size()) {
     for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
   }
@@ -91,7 +96,8 @@ class Reading {
     return std::move(failures_);
   }
 
-  // Failures are booked on their objects, so that one damaged object does not keep the others from being read.
+  // Failures are booked on their objects, so that one damaged object does not keep the others from
+  // being read.
   Status Run(size_t number) {
     const Fetch& fetch = fetches_[number];
     const std::span<const BlockRun> parts(parts_.data() + fetch.first_part, fetch.part_count);
@@ -106,10 +112,13 @@ class Reading {
   void Book(const BlockRun& part, const Status& status) {
     std::lock_guard lock(mutex_);
     Status& first = failures_[job_.items[part.item].object];
-    if (first.ok()) first = Status(status).While("reading object", job_.names[job_.items[part.item].object]);
+    if (first.ok())
+      first = Status(status).While("reading object", job_.names[job_.items[part.item].object]);
   }
 
-  std::string KeyOf(const Fetch& fetch) const { return native::SlabKey(job_.id, fetch.writer, fetch.slab); }
+  std::string KeyOf(const Fetch& fetch) const {
+    return native::SlabKey(job_.id, fetch.writer, fetch.slab);
+  }
 
   static Mapping MappingOf(const ReadItem& item) {
     return {item.memory, item.memory_box, item.extent.box, item.extent.order};
@@ -118,10 +127,12 @@ class Reading {
   // Where a fetch of one part can go straight into the user's memory.
   std::byte* InPlace(const Fetch& fetch, const BlockRun& part) {
     const ReadItem& item = job_.items[part.item];
-    if (fetch.part_count != 1 || item.memory.data == nullptr || item.extent.codec != Codec::kNone) return nullptr;
+    if (fetch.part_count != 1 || item.memory.data == nullptr || item.extent.codec != Codec::kNone)
+      return nullptr;
     if (!RunIsWanted(item.extent, item.wanted, item.item_bytes, part.run)) return nullptr;
     Result<Stager*> stager = StagerFor(item.memory.data);
-    return stager.ok() ? (*stager)->Direct(MappingOf(item), part.run.begin, part.run.bytes) : nullptr;
+    return stager.ok() ? (*stager)->Direct(MappingOf(item), part.run.begin, part.run.bytes)
+                       : nullptr;
   }
 
   Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
@@ -151,11 +162,14 @@ class Reading {
     const Extent& extent = job_.items[part.item].extent;
     for (uint64_t begin = 0; begin < stored.size(); begin += kBlockBytes) {
       const uint64_t block = (part.run.begin + begin) / kBlockBytes;
-      const uint32_t found = Crc32c(stored.subspan(begin, std::min(kBlockBytes, stored.size() - begin)));
+      const uint32_t found =
+          Crc32c(stored.subspan(begin, std::min(kBlockBytes, stored.size() - begin)));
       if (found != extent.block_crcs[block]) {
-        return Corrupt(fmt::format("{} of {}: the block at byte {} has CRC32C {:08x}, recorded was {:08x}: the file is damaged; "
-                                   "restore from another snapshot",
-                                   key, job_.store->url(), part.file_begin + begin, found, extent.block_crcs[block]));
+        return Corrupt(fmt::format(
+            "{} of {}: the block at byte {} has CRC32C {:08x}, recorded was {:08x}: the file is "
+            "damaged; "
+            "restore from another snapshot",
+            key, job_.store->url(), part.file_begin + begin, found, extent.block_crcs[block]));
       }
     }
     return Status::Ok();
@@ -170,9 +184,10 @@ class Reading {
       raw = decoded;
     }
     if (item.memory.data == nullptr) return Status::Ok();
-    TSNAP_ASSIGN(Stager* stager, StagerFor(item.memory.data));
+    TSNAP_ASSIGN(Stager * stager, StagerFor(item.memory.data));
     // The memory is narrowed to what is wanted, so that a block's other bytes touch nothing.
-    const Mapping mapping{Part(item.memory, item.memory_box, item.wanted), item.wanted, item.extent.box, item.extent.order};
+    const Mapping mapping{Part(item.memory, item.memory_box, item.wanted), item.wanted,
+                          item.extent.box, item.extent.order};
     return stager->Scatter(mapping, part.run.begin, raw);
   }
 
@@ -183,12 +198,13 @@ class Reading {
   std::vector<Fetch> fetches_;
   Meter meter_;
   std::mutex mutex_;
-  std::vector<Status> failures_;   // per object; guarded by mutex_
+  std::vector<Status> failures_;  // per object; guarded by mutex_
 };
 
 }  // namespace
 
-Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress, std::vector<Status>* objects) {
+Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress,
+                   std::vector<Status>* objects) {
   const int concurrency = engine.ConcurrencyFor(*job.store);
   const size_t object_count = job.names.size();
   for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
@@ -199,8 +215,9 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
     const Meter& meter = reading->meter();
     if (progress) progress(meter.moved_bytes, meter.moved_bytes, meter.total_bytes);
   };
-  Status run = engine.workers().Run(reading->fetch_count(), concurrency,
-                                    [reading](size_t number) { return reading->Run(number); }, watch);
+  Status run = engine.workers().Run(
+      reading->fetch_count(), concurrency,
+      [reading](size_t number) { return reading->Run(number); }, watch);
   if (progress && run.ok()) watch.tick();
   *objects = run.ok() ? reading->TakeFailures() : std::vector<Status>(object_count, run);
   TSNAP_TRY(std::move(run));

@@ -1,5 +1,6 @@
-// Reading extents: finds the blocks that hold what is wanted, reads neighbours together, verifies every block that it
-// read, decodes, and puts the bytes into the user's memory: in place where that is contiguous, else through the budget.
+// Reading extents: finds the blocks that hold what is wanted, reads neighbours together, verifies
+// every block that it read, decodes, and puts the bytes into the user's memory: in place where that
+// is contiguous, else through the budget.
 #pragma once
 
 #include <cstdint>
@@ -14,26 +15,29 @@
 
 namespace tsnap {
 
-// A part of one extent that goes to one array. Without memory (data == nullptr) the bytes are only verified.
+// A part of one extent that goes to one array. Without memory (data == nullptr) the bytes are only
+// verified.
 struct ReadItem {
   Extent extent;
-  Box wanted;                // in the object's index space; must meet extent.box
+  Box wanted;  // in the object's index space; must meet extent.box
   ArrayView memory;
-  Box memory_box;            // what memory covers; contains the wanted part
+  Box memory_box;  // what memory covers; contains the wanted part
   int64_t item_bytes = 1;
-  uint32_t object = 0;       // index into names
+  uint32_t object = 0;  // index into names
 };
 
 struct ReadJob {
   std::shared_ptr<Store> store;
-  std::string id;                   // of the snapshot
+  std::string id;  // of the snapshot
   std::vector<ReadItem> items;
-  std::vector<std::string> names;   // of the objects, for messages
+  std::vector<std::string> names;  // of the objects, for messages
   bool verify = true;
 };
 
-// Reads everything it can: (*objects)[i] is the first failure of object i (an empty list: nothing was read). Returns the failure of the lowest object, or what
-// stopped the whole (kTimeout: threads may still write to the memory).
-Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress, std::vector<Status>* objects);
+// Reads everything it can: (*objects)[i] is the first failure of object i (an empty list: nothing
+// was read). Returns the failure of the lowest object, or what stopped the whole (kTimeout: threads
+// may still write to the memory).
+Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress,
+                   std::vector<Status>* objects);
 
 }  // namespace tsnap

@@ -1,5 +1,5 @@
-// StagingSlots: how many threads may use a processor for staging (copies, compression, checksums) at once, however many
-// transfers are in flight: the application's own threads want the cores back.
+// StagingSlots: how many threads may use a processor for staging (copies, compression, checksums)
+// at once, however many transfers are in flight: the application's own threads want the cores back.
 #pragma once
 
 #include <condition_variable>
@@ -36,7 +36,7 @@ class StagingSlots {
  private:
   std::mutex mutex_;
   std::condition_variable freed_;
-  int free_;   // guarded by mutex_
+  int free_;  // guarded by mutex_
 };
 
 }  // namespace tsnap

@@ -1,5 +1,6 @@
 #include "engine/worker_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -62,16 +63,19 @@ Status WorkerPool::EnsureThreads(int count) {
       threads_.emplace_back([shared = shared_] { Work(shared); });
     } catch (const std::system_error& error) {
       if (!threads_.empty()) return Status::Ok();  // fewer threads are slower, not wrong
-      return {Code::kNoMemory, fmt::format("starting a transfer thread: {}: raise the limit on processes (ulimit -u)",
-                                           error.what())};
+      return {
+          Code::kNoMemory,
+          fmt::format("starting a transfer thread: {}: raise the limit on processes (ulimit -u)",
+                      error.what())};
     }
   }
   return Status::Ok();
 }
 
-Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_t)> task, const Watch& watch) {
+Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_t)> task,
+                       const Watch& watch) {
   if (count == 0) return Status::Ok();
-  TSNAP_TRY(EnsureThreads(concurrency));
+  TSNAP_TRY(EnsureThreads(static_cast<int>(std::min(count, static_cast<size_t>(concurrency)))));
   auto job = std::make_shared<Job>();
   job->task = std::move(task);
   job->count = count;
@@ -89,11 +93,15 @@ Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_
       seen = shared_->progress;
       alive = now;
     }
-    if (!job->drained() && std::chrono::duration<double>(now - alive).count() > watch.stall_seconds) {
+    if (!job->drained() &&
+        std::chrono::duration<double>(now - alive).count() > watch.stall_seconds) {
       shared_->stuck = true;
       std::erase(shared_->jobs, job);
-      return Timeout(fmt::format("the storage made no progress for {:.0f} s (io_timeout_seconds); the transfer still hangs: "
-                                 "check the file system, then restart the job", watch.stall_seconds));
+      return Timeout(
+          fmt::format("the storage made no progress for {:.0f} s (io_timeout_seconds); the "
+                      "transfer still hangs: "
+                      "check the file system, then restart the job",
+                      watch.stall_seconds));
     }
     if (watch.tick) {
       lock.unlock();

@@ -16,21 +16,25 @@ namespace tsnap {
 
 namespace {
 
-constexpr uint64_t kLeastCodedBytes = 4096;   // a frame's header eats what a smaller extent could save
+constexpr uint64_t kLeastCodedBytes =
+    4096;  // a frame's header eats what a smaller extent could save
 
 // One slab while it is written: opened by the first segment that needs it, finished by the last.
 struct SlabFile {
   std::mutex mutex;
-  std::unique_ptr<StoreWriter> writer;   // guarded by mutex until set
-  uint64_t cursor = 0;                   // with codec: where the next segment goes; guarded by mutex
-  uint64_t end = 0;                      // end of the last extent; guarded by mutex
-  size_t segments_left = 0;              // guarded by mutex
+  std::unique_ptr<StoreWriter> writer;  // guarded by mutex until set
+  uint64_t cursor = 0;                  // with codec: where the next segment goes; guarded by mutex
+  uint64_t end = 0;                     // end of the last extent; guarded by mutex
+  size_t segments_left = 0;             // guarded by mutex
 };
 
 class SlabWriting {
  public:
   SlabWriting(WriteJob job, const Engine& engine)
-      : job_(std::move(job)), buffers_(engine.buffers()), staging_(engine.staging()), slabs_(job_.plan.slab_bytes.size()) {
+      : job_(std::move(job)),
+        buffers_(engine.buffers()),
+        staging_(engine.staging()),
+        slabs_(job_.plan.slab_bytes.size()) {
     extents_.reserve(job_.plan.extents.size());
     for (const PlannedExtent& planned : job_.plan.extents) {
       Extent& extent = extents_.emplace_back();
@@ -64,7 +68,8 @@ class SlabWriting {
     std::lock_guard lock(slab->mutex);
     if (slab->writer) return Status::Ok();
     const uint64_t expected = job_.codec == Codec::kNone ? job_.plan.slab_bytes[number] : 0;
-    TSNAP_ASSIGN(slab->writer, job_.store->Create(native::SlabKey(job_.id, job_.writer, number), expected));
+    TSNAP_ASSIGN(slab->writer,
+                 job_.store->Create(native::SlabKey(job_.id, job_.writer, number), expected));
     slab->end = expected;
     return Status::Ok();
   }
@@ -92,14 +97,16 @@ class SlabWriting {
     extents_[piece.extent].block_crcs[(piece.begin + begin) / kBlockBytes] = Crc32c(block);
   }
 
-  // Copies a piece into the buffer block by block, so that each is still in the cache for its checksum.
+  // Copies a piece into the buffer block by block, so that each is still in the cache for its
+  // checksum.
   Status StagePiece(const Piece& piece, ByteSpan out) {
     const PlannedExtent& planned = job_.plan.extents[piece.extent];
-    TSNAP_ASSIGN(Stager* stager, StagerFor(job_.sources[planned.source].memory.data));
+    TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
     const Mapping mapping = MappingOf(planned);
     for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
       const ByteSpan block = out.subspan(begin, std::min(kBlockBytes, piece.bytes - begin));
-      TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
+      TSNAP_TRY(
+          stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
       Checksum(piece, begin, block);
     }
     return Status::Ok();
@@ -117,26 +124,29 @@ class SlabWriting {
     const StagingSlots::Hold hold(*staging_);
     uint64_t end = 0;
     for (const Piece& piece : pieces) {
-      std::fill(buffer.begin() + static_cast<ptrdiff_t>(end), buffer.begin() + static_cast<ptrdiff_t>(piece.buffer_offset),
-                std::byte{0});
+      std::fill(buffer.begin() + static_cast<ptrdiff_t>(end),
+                buffer.begin() + static_cast<ptrdiff_t>(piece.buffer_offset), std::byte{0});
       TSNAP_TRY(StagePiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
       end = piece.buffer_offset + piece.bytes;
     }
     return end;
   }
 
-  // Where the segment is one piece of contiguous host memory that the store can take as it is, else nullptr.
+  // Where the segment is one piece of contiguous host memory that the store can take as it is, else
+  // nullptr.
   Result<const std::byte*> InPlace(const Segment& segment) {
     const std::byte* nowhere = nullptr;
     if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1) return nowhere;
     const Piece& piece = job_.plan.pieces[segment.first_piece];
     const PlannedExtent& planned = job_.plan.extents[piece.extent];
-    TSNAP_ASSIGN(Stager* stager, StagerFor(job_.sources[planned.source].memory.data));
-    return static_cast<const std::byte*>(stager->Direct(MappingOf(planned), piece.begin, piece.bytes));
+    TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
+    return static_cast<const std::byte*>(
+        stager->Direct(MappingOf(planned), piece.begin, piece.bytes));
   }
 
   Status WritePlain(const Segment& segment, SlabFile* slab) {
-    const std::span<const Piece> pieces(job_.plan.pieces.data() + segment.first_piece, segment.piece_count);
+    const std::span<const Piece> pieces(job_.plan.pieces.data() + segment.first_piece,
+                                        segment.piece_count);
     TSNAP_ASSIGN(const std::byte* in_place, InPlace(segment));
     if (in_place != nullptr) {
       const ConstByteSpan bytes(in_place, segment.bytes);
@@ -149,15 +159,18 @@ class SlabWriting {
     return WritePadded(segment, slab, segment.offset, buffer, end);
   }
 
-  // Compresses each extent of the segment into one frame, where that saves something, and packs the frames.
+  // Compresses each extent of the segment into one frame, where that saves something, and packs the
+  // frames.
   Status WriteCoded(const Segment& segment, SlabFile* slab) {
-    const std::span<const Piece> pieces(job_.plan.pieces.data() + segment.first_piece, segment.piece_count);
+    const std::span<const Piece> pieces(job_.plan.pieces.data() + segment.first_piece,
+                                        segment.piece_count);
     uint64_t largest = 0, packed = 0;
     for (const Piece& piece : pieces) {
       largest = std::max(largest, piece.bytes);
       packed += AlignUp(piece.bytes, kSmallExtentAlignment);
     }
-    const uint64_t slack = CompressBound(job_.codec, largest) - largest;   // the last frame may have to be tried in vain
+    const uint64_t slack = CompressBound(job_.codec, largest) -
+                           largest;  // the last frame may have to be tried in vain
     largest = AlignUp(largest, kExtentAlignment);
     TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(largest + packed + slack));
     const ByteSpan raw = lease.padded().first(largest);
@@ -180,7 +193,8 @@ class SlabWriting {
     uint64_t end = 0;
     for (const Piece& piece : pieces) {
       const uint64_t begin = AlignUp(end, kSmallExtentAlignment);
-      std::fill(out.begin() + static_cast<ptrdiff_t>(end), out.begin() + static_cast<ptrdiff_t>(begin), std::byte{0});
+      std::fill(out.begin() + static_cast<ptrdiff_t>(end),
+                out.begin() + static_cast<ptrdiff_t>(begin), std::byte{0});
       TSNAP_TRY(EncodePiece(piece, raw.first(piece.bytes), out.subspan(begin), begin));
       end = begin + extents_[piece.extent].stored_bytes;
     }
@@ -203,22 +217,27 @@ class SlabWriting {
     extent.stored_bytes = stored;
     extent.block_crcs.resize(CeilDiv(stored, kBlockBytes));
     for (uint64_t begin = 0; begin < stored; begin += kBlockBytes) {
-      extent.block_crcs[begin / kBlockBytes] = Crc32c(out.subspan(begin, std::min(kBlockBytes, stored - begin)));
+      extent.block_crcs[begin / kBlockBytes] =
+          Crc32c(out.subspan(begin, std::min(kBlockBytes, stored - begin)));
     }
     return Status::Ok();
   }
 
-  Status WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset, ByteSpan buffer, uint64_t bytes) {
+  Status WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset, ByteSpan buffer,
+                     uint64_t bytes) {
     const uint64_t padded = AlignUp(bytes, job_.store->traits().write_alignment);
-    std::fill(buffer.begin() + static_cast<ptrdiff_t>(bytes), buffer.begin() + static_cast<ptrdiff_t>(padded), std::byte{0});
+    std::fill(buffer.begin() + static_cast<ptrdiff_t>(bytes),
+              buffer.begin() + static_cast<ptrdiff_t>(padded), std::byte{0});
     return Write(segment, slab, offset, buffer.first(padded));
   }
 
   Status Write(const Segment& segment, SlabFile* slab, uint64_t offset, ConstByteSpan bytes) {
     uint64_t raw = 0;
-    for (uint32_t i = 0; i < segment.piece_count; ++i) raw += job_.plan.pieces[segment.first_piece + i].bytes;
+    for (uint32_t i = 0; i < segment.piece_count; ++i)
+      raw += job_.plan.pieces[segment.first_piece + i].bytes;
     meter_.staged_bytes += raw;
-    TSNAP_TRY(slab->writer->WriteAt(offset, bytes).While("writing object", NameOf(job_.plan.pieces[segment.first_piece])));
+    TSNAP_TRY(slab->writer->WriteAt(offset, bytes)
+                  .While("writing object", NameOf(job_.plan.pieces[segment.first_piece])));
     meter_.moved_bytes += raw;
     return Status::Ok();
   }
@@ -227,13 +246,15 @@ class SlabWriting {
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
   std::vector<SlabFile> slabs_;
-  std::vector<Extent> extents_;   // each piece writes its own extent's checksums: no two threads meet
+  std::vector<Extent>
+      extents_;  // each piece writes its own extent's checksums: no two threads meet
   Meter meter_;
 };
 
 }  // namespace
 
-Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job, const ProgressCallback& progress) {
+Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
+                                       const ProgressCallback& progress) {
   TSNAP_TRY(CheckCodec(job.codec));
   const int concurrency = engine.ConcurrencyFor(*job.store);
   auto writing = std::make_shared<SlabWriting>(std::move(job), engine);
@@ -243,8 +264,9 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job, const Progr
     const Meter& meter = writing->meter();
     if (progress) progress(meter.staged_bytes, meter.moved_bytes, meter.total_bytes);
   };
-  TSNAP_TRY(engine.workers().Run(writing->segment_count(), concurrency,
-                                 [writing](size_t number) { return writing->WriteSegment(number); }, watch));
+  TSNAP_TRY(engine.workers().Run(
+      writing->segment_count(), concurrency,
+      [writing](size_t number) { return writing->WriteSegment(number); }, watch));
   if (progress) watch.tick();
   return writing->TakeExtents();
 }

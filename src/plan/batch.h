@@ -1,5 +1,6 @@
-// Batch: lays one writer's extents out in slabs and cuts the slabs into segments, each of which one buffer holds and one
-// write moves. Large extents start on 4 KiB and are cut into pieces; small ones are packed at 64 bytes, many to a segment. Pure.
+// Batch: lays one writer's extents out in slabs and cuts the slabs into segments, each of which one
+// buffer holds and one write moves. Large extents start on 4 KiB and are cut into pieces; small
+// ones are packed at 64 bytes, many to a segment. Pure.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,12 @@
 namespace tsnap {
 
 struct PlannedExtent {
-  uint32_t source = 0;      // which of the caller's arrays it comes from
-  Box box;                  // never empty
+  uint32_t source = 0;  // which of the caller's arrays it comes from
+  Box box;              // never empty
   AxisOrder order{};
   uint64_t raw_bytes = 0;
-  uint32_t slab = 0;        // set by Batch
-  uint64_t offset = 0;      // set by Batch; without codec it is final
+  uint32_t slab = 0;    // set by Batch
+  uint64_t offset = 0;  // set by Batch; without codec it is final
 };
 
 // Bytes [begin, begin + bytes) of an extent; begin is a multiple of the block size.
@@ -26,12 +27,12 @@ struct Piece {
   uint64_t buffer_offset = 0;  // where it lies in the segment
 };
 
-// [first_piece, first_piece + piece_count) lie in bytes [offset, offset + bytes) of a slab. The offset is a multiple of
-// 4 KiB; segments of a slab do not share a 4 KiB page.
+// [first_piece, first_piece + piece_count) lie in bytes [offset, offset + bytes) of a slab. The
+// offset is a multiple of 4 KiB; segments of a slab do not share a 4 KiB page.
 struct Segment {
   uint32_t slab = 0;
   uint64_t offset = 0;
-  uint64_t bytes = 0;          // at most the transfer size (with codec: or one whole extent)
+  uint64_t bytes = 0;  // at most the transfer size (with codec: or one whole extent)
   uint32_t first_piece = 0;
   uint32_t piece_count = 0;
 };
@@ -40,11 +41,13 @@ struct WritePlan {
   std::vector<PlannedExtent> extents;
   std::vector<Piece> pieces;
   std::vector<Segment> segments;
-  std::vector<uint64_t> slab_bytes;    // per slab; the end of its last extent
+  std::vector<uint64_t> slab_bytes;  // per slab; the end of its last extent
 };
 
-// with_codec: extents are never cut, so that each can be compressed as one frame. A slab ends when the next extent would carry it past slab_bytes (a larger extent
-// gets a slab of its own). Extents keep their order, except that large ones (kLargeExtentBytes and more) come before small ones.
-WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec);
+// with_codec: extents are never cut, so that each can be compressed as one frame. A slab ends when
+// the next extent would carry it past slab_bytes (a larger extent gets a slab of its own). Extents
+// keep their order, except that large ones (kLargeExtentBytes and more) come before small ones.
+WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes,
+                bool with_codec);
 
 }  // namespace tsnap

@@ -1,5 +1,6 @@
-// Stager: turns user memory (host, strided host, later CUDA) into stable host bytes, and back. Everything is said in
-// bytes of an extent's serialisation: the box's elements in the extent's axis order, each item's bytes as they lie in memory.
+// Stager: turns user memory (host, strided host, later CUDA) into stable host bytes, and back.
+// Everything is said in bytes of an extent's serialisation: the box's elements in the extent's axis
+// order, each item's bytes as they lie in memory.
 #pragma once
 
 #include <cstdint>
@@ -15,19 +16,22 @@ namespace tsnap {
 // How an extent lies over user memory: both boxes in the object's index space.
 struct Mapping {
   ArrayView memory;
-  Box memory_box;       // what `memory` covers
-  Box extent_box;       // what the extent holds
-  AxisOrder order{};    // the extent's axis order
+  Box memory_box;     // what `memory` covers
+  Box extent_box;     // what the extent holds
+  AxisOrder order{};  // the extent's axis order
 };
 
 class Stager {
  public:
   virtual ~Stager() = default;
-  // Copies bytes [begin, begin + out.size()) of the extent's serialisation out of memory (memory_box contains extent_box).
+  // Copies bytes [begin, begin + out.size()) of the extent's serialisation out of memory
+  // (memory_box contains extent_box).
   virtual Status Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) = 0;
-  // Copies them back: only what memory_box has of extent_box is written. Items may be cut at both ends of the range.
+  // Copies them back: only what memory_box has of extent_box is written. Items may be cut at both
+  // ends of the range.
   virtual Status Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan in) = 0;
-  // The address where the range lies contiguously in host memory (and wholly inside memory_box), or nullptr.
+  // The address where the range lies contiguously in host memory (and wholly inside memory_box), or
+  // nullptr.
   virtual std::byte* Direct(const Mapping& mapping, uint64_t begin, uint64_t bytes) = 0;
   // Sets every element to one item.
   virtual Status Fill(const ArrayView& memory, ConstByteSpan item) = 0;
@@ -37,7 +41,8 @@ class Stager {
   virtual Result<Hash128> Hash(const ArrayView& memory) = 0;
 };
 
-// The stager for the memory that a pointer names. The table of stagers; the result lives as long as the process.
+// The stager for the memory that a pointer names. The table of stagers; the result lives as long as
+// the process.
 Result<Stager*> StagerFor(const void* pointer);
 
 }  // namespace tsnap

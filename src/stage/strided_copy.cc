@@ -44,15 +44,24 @@ void CopyRuns(std::byte* dst, const std::byte* src, const Plane& plane) {
 
 Kernel KernelFor(int64_t run_bytes) {
   switch (run_bytes) {
-    case 1: return CopyFixedRuns<1>;
-    case 2: return CopyFixedRuns<2>;
-    case 4: return CopyFixedRuns<4>;
-    case 8: return CopyFixedRuns<8>;
-    case 12: return CopyFixedRuns<12>;
-    case 16: return CopyFixedRuns<16>;
-    case 24: return CopyFixedRuns<24>;
-    case 32: return CopyFixedRuns<32>;
-    default: return CopyRuns;
+    case 1:
+      return CopyFixedRuns<1>;
+    case 2:
+      return CopyFixedRuns<2>;
+    case 4:
+      return CopyFixedRuns<4>;
+    case 8:
+      return CopyFixedRuns<8>;
+    case 12:
+      return CopyFixedRuns<12>;
+    case 16:
+      return CopyFixedRuns<16>;
+    case 24:
+      return CopyFixedRuns<24>;
+    case 32:
+      return CopyFixedRuns<32>;
+    default:
+      return CopyRuns;
   }
 }
 
@@ -139,20 +148,28 @@ void CopyBlocked(std::byte* dst, const std::byte* src, const Plane& plane) {
       const std::byte* from = src + i * plane.outer.src_stride + j * plane.inner.src_stride;
       if (contiguous && block.outer.count == kTileRows && block.inner.count == kTileColumns)
         CopyTile<kRunBytes, kRows, kColumns>(to, from, plane);
-      else CopyFixedRuns<kRunBytes>(to, from, block);
+      else
+        CopyFixedRuns<kRunBytes>(to, from, block);
     }
   }
 }
 
 Kernel BlockedKernelFor(int64_t run_bytes) {
   switch (run_bytes) {
-    case 1: return CopyBlocked<1>;
-    case 2: return CopyBlocked<2>;
-    case 4: return CopyBlocked<4>;
-    case 8: return CopyBlocked<8>;
-    case 16: return CopyBlocked<16>;
-    case 32: return CopyBlocked<32>;
-    default: return nullptr;
+    case 1:
+      return CopyBlocked<1>;
+    case 2:
+      return CopyBlocked<2>;
+    case 4:
+      return CopyBlocked<4>;
+    case 8:
+      return CopyBlocked<8>;
+    case 16:
+      return CopyBlocked<16>;
+    case 32:
+      return CopyBlocked<32>;
+    default:
+      return nullptr;
   }
 }
 

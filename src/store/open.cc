@@ -12,16 +12,19 @@ namespace tsnap {
 
 namespace {
 
-using Opener = Result<std::unique_ptr<Store>> (*)(const std::string& rest, const Knobs& knobs, bool create);
+using Opener = Result<std::unique_ptr<Store>> (*)(const std::string& rest, const Knobs& knobs,
+                                                  bool create);
 
 Result<std::unique_ptr<Store>> OpenPosix(const std::string& path, const Knobs& knobs, bool create) {
   return OpenPosixStore(path, knobs, create);
 }
-Result<std::unique_ptr<Store>> OpenMemory(const std::string& name, const Knobs&, bool) { return OpenMemoryStore(name); }
+Result<std::unique_ptr<Store>> OpenMemory(const std::string& name, const Knobs&, bool) {
+  return OpenMemoryStore(name);
+}
 
 struct Scheme {
   std::string_view name;
-  Opener open;                 // null: known, but not built in
+  Opener open;  // null: known, but not built in
   std::string_view missing;
 };
 
@@ -44,20 +47,25 @@ std::string WithoutTrailingSlashes(std::string_view path) {
 
 Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knobs, bool create) {
   std::string_view scheme_name = "fs", rest = url;
-  if (const size_t mark = url.find("://"); mark != std::string_view::npos && url.substr(0, mark).find('/') == std::string_view::npos) {
+  if (const size_t mark = url.find("://");
+      mark != std::string_view::npos && url.substr(0, mark).find('/') == std::string_view::npos) {
     scheme_name = url.substr(0, mark);
     rest = url.substr(mark + 3);
   }
   if (rest.empty()) return Invalid(fmt::format("opening \"{}\": the URL names no place", url));
-  if (url.find('\0') != std::string_view::npos) return Invalid("opening a place: the URL holds a NUL byte");
+  if (url.find('\0') != std::string_view::npos)
+    return Invalid("opening a place: the URL holds a NUL byte");
   const std::string place = WithoutTrailingSlashes(rest);
   if (scheme_name == "fs" && place.ends_with(".h5")) scheme_name = "hdf5";
   for (const Scheme& scheme : kSchemes) {
     if (scheme.name != scheme_name) continue;
     if (scheme.open != nullptr) return scheme.open(place, knobs, create);
-    return Unsupported(fmt::format("opening {}: {}: use a folder (a plain path or fs://path)", url, scheme.missing));
+    return Unsupported(fmt::format("opening {}: {}: use a folder (a plain path or fs://path)", url,
+                                   scheme.missing));
   }
-  return Invalid(fmt::format("opening {}: unknown scheme \"{}\"; known are a plain path, fs://path and mem://name", url, scheme_name));
+  return Invalid(fmt::format(
+      "opening {}: unknown scheme \"{}\"; known are a plain path, fs://path and mem://name", url,
+      scheme_name));
 }
 
 }  // namespace tsnap

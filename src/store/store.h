@@ -1,5 +1,6 @@
-// Store: where bytes rest. It knows keys ("a/b/c") and bytes, nothing of snapshots. Every store passes tests/contract.
-// All functions may be called from any thread. Keys never begin with "/", never hold empty, "." or ".." parts.
+// Store: where bytes rest. It knows keys ("a/b/c") and bytes, nothing of snapshots. Every store
+// passes tests/contract. All functions may be called from any thread. Keys never begin with "/",
+// never hold empty, "." or ".." parts.
 #pragma once
 
 #include <atomic>
@@ -17,12 +18,13 @@ namespace tsnap {
 
 // What a store is good at; the engine and the plan ask.
 struct StoreTraits {
-  uint64_t write_alignment = 1;      // WriteAt wants memory, offset and length in multiples of this (4096 with direct I/O)
-  uint64_t read_gap_bytes = 4096;    // neighbouring reads closer than this are joined
-  uint64_t slab_bytes = 0;           // default size of a slab
-  uint64_t chunk_bytes = 0;          // default size of a chunk
-  int io_concurrency = 4;            // default number of transfers in flight
-  bool shared_by_ranks = true;       // false: only this process sees it (memory)
+  uint64_t write_alignment =
+      1;  // WriteAt wants memory, offset and length in multiples of this (4096 with direct I/O)
+  uint64_t read_gap_bytes = 4096;  // neighbouring reads closer than this are joined
+  uint64_t slab_bytes = 0;         // default size of a slab
+  uint64_t chunk_bytes = 0;        // default size of a chunk
+  int io_concurrency = 4;          // default number of transfers in flight
+  bool shared_by_ranks = true;     // false: only this process sees it (memory)
 };
 
 // Counted for tests and statistics.
@@ -30,7 +32,8 @@ struct StoreCounters {
   std::atomic<uint64_t> read_calls{0}, read_bytes{0}, write_calls{0}, written_bytes{0};
 };
 
-// Which version of a small object was seen; empty = none was there. Only the store understands the text.
+// Which version of a small object was seen; empty = none was there. Only the store understands the
+// text.
 struct Version {
   std::string tag;
   bool operator==(const Version&) const = default;
@@ -42,13 +45,14 @@ struct Entry {
   int64_t modified_unix_seconds = 0;
 };
 
-// One new object that is written at any offsets, by any threads, and then finished. Destroying an unfinished writer
-// abandons it (what is left of it belongs to a take that never committed).
+// One new object that is written at any offsets, by any threads, and then finished. Destroying an
+// unfinished writer abandons it (what is left of it belongs to a take that never committed).
 class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
   virtual Status WriteAt(uint64_t offset, ConstByteSpan bytes) = 0;
-  // The object has exactly size_bytes; with durable it survives a crash of the machine once its folder is synced.
+  // The object has exactly size_bytes; with durable it survives a crash of the machine once its
+  // folder is synced.
   virtual Status Finish(uint64_t size_bytes, bool durable) = 0;
 };
 
@@ -61,45 +65,54 @@ class Store {
   StoreCounters& counters() { return counters_; }
 
   // expected_bytes: a hint for preallocation, 0 = unknown. kExists when the key is there.
-  virtual Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, uint64_t expected_bytes) = 0;
-  // Exactly out.size() bytes at offset; kCorrupt ("truncated") when the object ends before, kNotFound when it is missing.
+  virtual Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
+                                                      uint64_t expected_bytes) = 0;
+  // Exactly out.size() bytes at offset; kCorrupt ("truncated") when the object ends before,
+  // kNotFound when it is missing.
   virtual Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) = 0;
   // A whole small object; kCorrupt when it is larger than max_bytes.
   virtual Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) = 0;
   // Writes a small object whole, atomically, over whatever is there.
   virtual Status Put(const std::string& key, ConstByteSpan bytes, bool durable) = 0;
-  // Writes it only if nothing is there (expected empty) or exactly the version that was seen; kExists otherwise. A lost answer is settled by reading
-  // back; what cannot be settled is kIo with a text that says so.
-  virtual Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected, bool durable) = 0;
-  virtual Result<Entry> Stat(const std::string& key) = 0;     // kNotFound when missing
-  virtual Status Remove(const std::string& key) = 0;          // OK when it is not there
-  // Every object below a prefix that ends in "/" (or "" for all), in any order; stops at the first status that is not OK.
-  virtual Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) = 0;
+  // Writes it only if nothing is there (expected empty) or exactly the version that was seen;
+  // kExists otherwise. A lost answer is settled by reading back; what cannot be settled is kIo with
+  // a text that says so.
+  virtual Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
+                       bool durable) = 0;
+  virtual Result<Entry> Stat(const std::string& key) = 0;  // kNotFound when missing
+  virtual Status Remove(const std::string& key) = 0;       // OK when it is not there
+  // Every object below a prefix that ends in "/" (or "" for all), in any order; stops at the first
+  // status that is not OK.
+  virtual Status List(const std::string& prefix,
+                      const std::function<Status(const Entry&)>& visit) = 0;
   // First parts below a prefix ("" or ends in "/"), folders and objects, without descending.
-  virtual Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) = 0;
+  virtual Status ListParts(const std::string& prefix,
+                           const std::function<Status(const std::string&)>& visit) = 0;
   // Removes everything below a prefix, and what folders are left empty.
   virtual Status RemoveAll(const std::string& prefix) = 0;
-  // Removes what writers that were killed left directly below a prefix under names that no list shows, when it was last changed
-  // before then. A store that leaves no such names does nothing.
+  // Removes what writers that were killed left directly below a prefix under names that no list
+  // shows, when it was last changed before then. A store that leaves no such names does nothing.
   virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) {
     static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
     return Status::Ok();
   }
-  // Removes the folders below a prefix that hold nothing but such leftovers, its own as well, when they were last changed before then.
-  // A store without folders does nothing.
+  // Removes the folders below a prefix that hold nothing but such leftovers, its own as well, when
+  // they were last changed before then. A store without folders does nothing.
   virtual Status RemoveEmptyFolders(const std::string& prefix, int64_t before_unix_seconds) {
     static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
     return Status::Ok();
   }
-  // Makes the names below a folder key ("" = the root, and then also the root's own name in its parent) survive a crash.
+  // Makes the names below a folder key ("" = the root, and then also the root's own name in its
+  // parent) survive a crash.
   virtual Status SyncFolder(const std::string& folder) = 0;
 
  private:
   StoreCounters counters_;
 };
 
-// Where a URL leads: the table of stores. kInvalid for a malformed URL or an unknown scheme, kUnsupported for one that is not built in.
-// create: the place may be made (take); else nothing is written.
+// Where a URL leads: the table of stores. kInvalid for a malformed URL or an unknown scheme,
+// kUnsupported for one that is not built in. create: the place may be made (take); else nothing is
+// written.
 Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knobs, bool create);
 
 }  // namespace tsnap

@@ -132,7 +132,7 @@ void ReadBeside(const std::string& folder) {
   const std::string place = folder + "/both";
   const double begin = Now();
   while (ReadAll(place, 2, kSizes).code != TSNAP_OK) CHECK(Now() - begin < kPatienceSeconds);
-  int64_t whole = 0, replaced = 0;
+  int64_t whole = 1, replaced = 0;   // the first was read above
   std::string last_message;
   while (meeting.board().done < kJobs) {
     CHECK(Now() - begin < 5 * kPatienceSeconds);

@@ -56,7 +56,8 @@ class MpiComm final : public Comm {
   MpiComm(const MpiComm&) = delete;
   MpiComm& operator=(const MpiComm&) = delete;
 
-  // Once, before anything else. Prepare is local and may throw std::bad_alloc, then Open, collective.
+  // Once, before anything else. Prepare is local and may throw std::bad_alloc, then Open,
+  // collective.
   Status Prepare(MPI_Comm user);
   Status Open(MPI_Comm user);
 

@@ -1,6 +1,7 @@
 // The commit record's frame. It is one line of JSON that ends with its own checksum:
 //   <body>,"crc32c":"<8 hex digits>"}<newline>
-// where the digits are the CRC32C of <body>, byte for byte. So it is verified before a single member is looked at.
+// where the digits are the CRC32C of <body>, byte for byte. So it is verified before a single
+// member is looked at.
 #include "format/native/commit_record.h"
 
 #include <fmt/format.h>
@@ -29,38 +30,48 @@ Result<std::string> Quoted(const std::string& text, const char* what) {
 
 }  // namespace
 
-std::string NativeByteOrder() { return std::endian::native == std::endian::little ? "little" : "big"; }
+std::string NativeByteOrder() {
+  return std::endian::native == std::endian::little ? "little" : "big";
+}
 
 Result<std::string> EncodeRecord(const CommitRecord& record) {
   if (record.parts.size() != record.placement.parts || !IsId(record.id)) {
-    return Internal("the commit record is inconsistent: its id or the number of its index parts is wrong");
+    return Internal(
+        "the commit record is inconsistent: its id or the number of its index parts is wrong");
   }
   TSNAP_ASSIGN(const std::string library, Quoted(record.library_version, "the library version"));
   std::string text;
   text.reserve(512 + record.parts.size() * 40 + record.metadata.size());
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, R"({{"format":"tsnap","format_version":{},"id":"{}","library_version":{},"byte_order":"{}",)",
-                 record.format_version, record.id, library, record.byte_order);
-  fmt::format_to(out, R"("world_size":{},"created_unix_seconds":{},"object_count":{},"raw_bytes":{},"stored_bytes":{},)",
-                 record.world_size, record.created_unix_seconds, record.object_count, record.raw_bytes,
-                 record.stored_bytes);
+  fmt::format_to(
+      out,
+      R"({{"format":"tsnap","format_version":{},"id":"{}","library_version":{},"byte_order":"{}",)",
+      record.format_version, record.id, library, record.byte_order);
+  fmt::format_to(
+      out,
+      R"("world_size":{},"created_unix_seconds":{},"object_count":{},"raw_bytes":{},"stored_bytes":{},)",
+      record.world_size, record.created_unix_seconds, record.object_count, record.raw_bytes,
+      record.stored_bytes);
   if (record.has_metadata) {
     TSNAP_ASSIGN(const std::string metadata, Quoted(record.metadata, "the metadata text"));
     fmt::format_to(out, R"("metadata":{},)", metadata);
   }
-  fmt::format_to(out, R"("placement":{{"parts":{},"private_buckets":{},"tile_bytes":{}}},"parts":[)",
-                 record.placement.parts, record.placement.private_buckets, record.placement.tile_bytes);
+  fmt::format_to(
+      out, R"("placement":{{"parts":{},"private_buckets":{},"tile_bytes":{}}},"parts":[)",
+      record.placement.parts, record.placement.private_buckets, record.placement.tile_bytes);
   const char* separator = "";
   for (const PartInfo& part : record.parts) {
-    fmt::format_to(out, R"({}{{"bytes":{},"crc32c":"{:08x}"}})", separator, part.bytes, part.crc32c);
+    fmt::format_to(out, R"({}{{"bytes":{},"crc32c":"{:08x}"}})", separator, part.bytes,
+                   part.crc32c);
     separator = ",";
   }
   text += ']';
   fmt::format_to(out, "{}{:08x}{}", kTrailerStart, Crc32c(AsBytes(text)), kTrailerEnd);
   if (text.size() > kMaxRecordBytes) {
-    return Invalid(fmt::format("cannot write the commit record: it would be {} bytes long, the limit is {}; "
-                               "use a shorter metadata text",
-                               text.size(), kMaxRecordBytes));
+    return Invalid(
+        fmt::format("cannot write the commit record: it would be {} bytes long, the limit is {}; "
+                    "use a shorter metadata text",
+                    text.size(), kMaxRecordBytes));
   }
   return text;
 }
@@ -77,7 +88,8 @@ Result<CommitRecord> DecodeRecord(ConstByteSpan bytes) {
     return Corrupt("the commit record is damaged: it does not end with its checksum");
   }
   if (const uint32_t actual = Crc32c(AsBytes(body)); actual != stored) {
-    return Corrupt(fmt::format("the commit record is damaged: its CRC32C is {:08x}, it says {:08x}", actual, stored));
+    return Corrupt(fmt::format("the commit record is damaged: its CRC32C is {:08x}, it says {:08x}",
+                               actual, stored));
   }
   return ReadRecordText(text);
 }

@@ -1,5 +1,5 @@
-// The commit record: the small JSON object whose existence is the snapshot's existence. Everything read from it is
-// checked before use; its own CRC32C is its last member.
+// The commit record: the small JSON object whose existence is the snapshot's existence. Everything
+// read from it is checked before use; its own CRC32C is its last member.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ inline constexpr int kFormatVersion = 1;
 inline constexpr uint64_t kMaxRecordBytes = 64u << 20;
 
 struct PartInfo {
-  uint64_t bytes = 0;      // 0 = the part is empty and has no file
+  uint64_t bytes = 0;  // 0 = the part is empty and has no file
   uint32_t crc32c = 0;
 };
 
@@ -24,15 +24,15 @@ struct CommitRecord {
   int format_version = kFormatVersion;
   std::string id;
   std::string library_version;
-  std::string byte_order;              // "little" or "big": of everything in the slabs
+  std::string byte_order;  // "little" or "big": of everything in the slabs
   int64_t world_size = 0;
   int64_t created_unix_seconds = 0;
-  std::string metadata;                // the user's, any UTF-8 text
+  std::string metadata;  // the user's, any UTF-8 text
   bool has_metadata = false;
-  int64_t object_count = 0;            // private objects count once per rank
+  int64_t object_count = 0;  // private objects count once per rank
   uint64_t raw_bytes = 0, stored_bytes = 0;
   Placement placement;
-  std::vector<PartInfo> parts;         // placement.parts of them
+  std::vector<PartInfo> parts;  // placement.parts of them
 };
 
 std::string NativeByteOrder();

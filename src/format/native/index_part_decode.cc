@@ -1,28 +1,31 @@
-// Bytes to index parts and messages. Two lines of defence: the FlatBuffers verifier (offsets, alignment, depth), then a
-// payload budget, because offsets may alias: a writer never shares a string or vector, so what is copied out in total
-// cannot be more than the input has bytes. What the values mean is index_part_check's business.
+// Bytes to index parts and messages. Two lines of defence: the FlatBuffers verifier (offsets,
+// alignment, depth), then a payload budget, because offsets may alias: a writer never shares a
+// string or vector, so what is copied out in total cannot be more than the input has bytes. What
+// the values mean is index_part_check's business.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
 
+#include "format/index_part_generated.h"
 #include "format/native/index_part.h"
 #include "format/native/index_part_check.h"
-#include "format/index_part_generated.h"
 
 namespace tsnap::native {
 namespace {
 
-constexpr flatbuffers::uoffset_t kMaxDepth = 8;       // root, record, extent, and room for evolution
-constexpr uint64_t kLeastTableBytes = 8;              // a table and the offset that leads to it
-constexpr uint64_t kLeastRecordBytes = 20;            // with an offset to a path of up to three bytes
+constexpr flatbuffers::uoffset_t kMaxDepth = 8;  // root, record, extent, and room for evolution
+constexpr uint64_t kLeastTableBytes = 8;         // a table and the offset that leads to it
+constexpr uint64_t kLeastRecordBytes = 20;       // with an offset to a path of up to three bytes
 constexpr uint64_t kLeastPathBytes = 3;
-constexpr uint64_t kLeastPayloadBytes = 4;            // the length before a string or vector
-constexpr size_t kMaxTextBytes = 4096;                // of a path, in messages too
+constexpr uint64_t kLeastPayloadBytes = 4;  // the length before a string or vector
+constexpr size_t kMaxTextBytes = 4096;      // of a path, in messages too
 constexpr uintptr_t kAlignment = 8;
 
-Status Malformed(std::string_view what) { return Corrupt(fmt::format("the index part is damaged: {}", what)); }
+Status Malformed(std::string_view what) {
+  return Corrupt(fmt::format("the index part is damaged: {}", what));
+}
 
 class Decoder {
  public:
@@ -32,19 +35,22 @@ class Decoder {
     if (const auto* objects = in.objects()) {
       TSNAP_TRY(Spend(kLeastRecordBytes * uint64_t{objects->size()}));
       out->objects.reserve(objects->size());
-      for (const wire::ObjectRecord* object : *objects) TSNAP_TRY(Object(*object, &out->objects.emplace_back()));
+      for (const wire::ObjectRecord* object : *objects)
+        TSNAP_TRY(Object(*object, &out->objects.emplace_back()));
     }
     if (const auto* tiles = in.tiles()) {
       TSNAP_TRY(Spend(kLeastRecordBytes * uint64_t{tiles->size()}));
       out->tiles.reserve(tiles->size());
-      for (const wire::TileRecord* tile : *tiles) TSNAP_TRY(Tile(*tile, &out->tiles.emplace_back()));
+      for (const wire::TileRecord* tile : *tiles)
+        TSNAP_TRY(Tile(*tile, &out->tiles.emplace_back()));
     }
     return Status::Ok();
   }
 
  private:
   Status Spend(uint64_t bytes) {
-    if (bytes > budget_) return Malformed("strings or vectors are listed more often than they are stored");
+    if (bytes > budget_)
+      return Malformed("strings or vectors are listed more often than they are stored");
     budget_ -= bytes;
     return Status::Ok();
   }
@@ -57,13 +63,15 @@ class Decoder {
 
   Status Path(const flatbuffers::String& in, std::string* out) {
     if (in.size() > kMaxTextBytes) return Malformed("a path is longer than 4096 bytes");
-    // The least record was spent for with a path of up to three bytes: only what is longer costs more.
+    // The least record was spent for with a path of up to three bytes: only what is longer costs
+    // more.
     TSNAP_TRY(Spend(in.size() > kLeastPathBytes ? in.size() - kLeastPathBytes : 0));
     out->assign(in.c_str(), in.size());
     return Status::Ok();
   }
 
-  // Copies a vector of one entry a dimension into the front of an array; the caller knows what absence means.
+  // Copies a vector of one entry a dimension into the front of an array; the caller knows what
+  // absence means.
   template <class T, size_t N>
   Status Axes(const flatbuffers::Vector<T>& in, std::array<T, N>* out) {
     if (in.size() > N) return Malformed("an array has more than 8 dimensions");
@@ -79,7 +87,8 @@ class Decoder {
 
   Status Checksums(const wire::Extent& in, std::vector<uint32_t>* out) {
     if (const auto single = in.crc32c()) {
-      if (in.block_crcs() != nullptr) return Malformed("an extent has both one checksum and a list of them");
+      if (in.block_crcs() != nullptr)
+        return Malformed("an extent has both one checksum and a list of them");
       out->assign(1, *single);
     } else if (const auto* crcs = in.block_crcs()) {
       TSNAP_TRY(Spend(kLeastPayloadBytes + crcs->size() * sizeof(uint32_t)));
@@ -107,11 +116,13 @@ class Decoder {
     }
     const auto ndim = static_cast<flatbuffers::uoffset_t>(out->box.ndim);
     if (in.box_offset() != nullptr) {
-      if (in.box_offset()->size() != ndim) return Malformed("a box has an offset of other dimensions than its shape");
+      if (in.box_offset()->size() != ndim)
+        return Malformed("a box has an offset of other dimensions than its shape");
       TSNAP_TRY(Axes(*in.box_offset(), &out->box.offset));
     }
     if (in.axis_order() != nullptr) {
-      if (in.axis_order()->size() != ndim) return Malformed("an axis order has other dimensions than its box");
+      if (in.axis_order()->size() != ndim)
+        return Malformed("an axis order has other dimensions than its box");
       TSNAP_TRY(Axes(*in.axis_order(), &out->order));
     }
     return Status::Ok();
@@ -171,7 +182,8 @@ class Decoder {
     TSNAP_TRY(Extents(in.extents(), &out->meta, &out->extents));
     uint64_t raw = 0, stored = 0;
     for (const tsnap::Extent& extent : out->extents) {
-      if (!CheckedAdd(raw, extent.raw_bytes, &raw) || !CheckedAdd(stored, extent.stored_bytes, &stored)) {
+      if (!CheckedAdd(raw, extent.raw_bytes, &raw) ||
+          !CheckedAdd(stored, extent.stored_bytes, &stored)) {
         return Malformed("the sizes of an object's extents overflow");
       }
     }
@@ -191,9 +203,11 @@ class Decoder {
 
 Result<IndexPart> DecodeAligned(ConstByteSpan bytes) {
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  flatbuffers::Verifier verifier(data, bytes.size(), kMaxDepth,
-                                 static_cast<flatbuffers::uoffset_t>(bytes.size() / kLeastTableBytes + 1));
-  if (!wire::VerifyIndexPartBuffer(verifier)) return Malformed("its structure is not that of an index part");
+  flatbuffers::Verifier verifier(
+      data, bytes.size(), kMaxDepth,
+      static_cast<flatbuffers::uoffset_t>(bytes.size() / kLeastTableBytes + 1));
+  if (!wire::VerifyIndexPartBuffer(verifier))
+    return Malformed("its structure is not that of an index part");
   IndexPart part;
   TSNAP_TRY(Decoder(bytes.size()).Decode(*wire::GetIndexPart(data), &part));
   TSNAP_TRY(CheckBoxes(part));

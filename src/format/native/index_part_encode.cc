@@ -1,13 +1,14 @@
-// Index parts and messages to bytes. What a reader can infer is left out (index_part.fbs says what an absent field
-// means), so that an object of one small extent costs about a hundred bytes beside its path.
+// Index parts and messages to bytes. What a reader can infer is left out (index_part.fbs says what
+// an absent field means), so that an object of one small extent costs about a hundred bytes beside
+// its path.
 #include <algorithm>
 #include <limits>
 #include <new>
 #include <span>
 #include <vector>
 
-#include "format/native/index_part.h"
 #include "format/index_part_generated.h"
+#include "format/native/index_part.h"
 
 namespace tsnap::native {
 namespace {
@@ -32,7 +33,8 @@ class Encoder {
     for (const TileRecord& tile : part.tiles) tiles.push_back(Tile(tile));
     const auto objects_at = VectorOf(objects);
     const auto tiles_at = VectorOf(tiles);
-    builder_.Finish(wire::CreateIndexPart(builder_, objects_at, tiles_at), wire::IndexPartIdentifier());
+    builder_.Finish(wire::CreateIndexPart(builder_, objects_at, tiles_at),
+                    wire::IndexPartIdentifier());
     const auto* begin = reinterpret_cast<const std::byte*>(builder_.GetBufferPointer());
     return Bytes(begin, begin + builder_.GetSize());
   }
@@ -53,17 +55,20 @@ class Encoder {
   // `object` is null for the extents of a tile.
   Offset<wire::Extent> Extent(const tsnap::Extent& extent, const ObjectMeta* object) {
     const auto ndim = static_cast<size_t>(extent.box.ndim);
-    const std::span<const int64_t> offset(extent.box.offset.data(), ndim), shape(extent.box.shape.data(), ndim);
+    const std::span<const int64_t> offset(extent.box.offset.data(), ndim),
+        shape(extent.box.shape.data(), ndim);
     const std::span<const uint8_t> order(extent.order.data(), ndim);
     bool whole = ndim == 0, row_major = true;
     if (object != nullptr) {
-      whole = object->ndim == extent.box.ndim && std::equal(shape.begin(), shape.end(), object->shape.begin());
+      whole = object->ndim == extent.box.ndim &&
+              std::equal(shape.begin(), shape.end(), object->shape.begin());
     }
     for (size_t axis = 0; axis < ndim; ++axis) row_major = row_major && order[axis] == axis;
 
     VectorOffset<uint32_t> crcs;
     if (extent.block_crcs.size() > 1) crcs = VectorOf(std::span<const uint32_t>(extent.block_crcs));
-    const VectorOffset<int64_t> offset_at = AllAre(0, offset) ? VectorOffset<int64_t>() : VectorOf(offset);
+    const VectorOffset<int64_t> offset_at =
+        AllAre(0, offset) ? VectorOffset<int64_t>() : VectorOf(offset);
     const VectorOffset<int64_t> shape_at = whole ? VectorOffset<int64_t>() : VectorOf(shape);
     const VectorOffset<uint8_t> order_at = row_major ? VectorOffset<uint8_t>() : VectorOf(order);
 
@@ -82,7 +87,8 @@ class Encoder {
     return out.Finish();
   }
 
-  VectorOffset<Offset<wire::Extent>> Extents(const std::vector<tsnap::Extent>& extents, const ObjectMeta* object) {
+  VectorOffset<Offset<wire::Extent>> Extents(const std::vector<tsnap::Extent>& extents,
+                                             const ObjectMeta* object) {
     std::vector<Offset<wire::Extent>>& at = extent_offsets_;
     at.clear();
     for (const tsnap::Extent& extent : extents) at.push_back(Extent(extent, object));
@@ -99,21 +105,27 @@ class Encoder {
   }
 
   VectorOffset<int32_t> Tiles(const ObjectRecord& object) {
-    const std::span<const int32_t> tiles(object.tiles.data(), static_cast<size_t>(object.meta.ndim));
-    const bool all_one = std::all_of(tiles.begin(), tiles.end(), [](int32_t count) { return count == 1; });
-    return object.meta.kind != Kind::kSharded || all_one ? VectorOffset<int32_t>() : VectorOf(tiles);
+    const std::span<const int32_t> tiles(object.tiles.data(),
+                                         static_cast<size_t>(object.meta.ndim));
+    const bool all_one =
+        std::all_of(tiles.begin(), tiles.end(), [](int32_t count) { return count == 1; });
+    return object.meta.kind != Kind::kSharded || all_one ? VectorOffset<int32_t>()
+                                                         : VectorOf(tiles);
   }
 
   Offset<wire::ObjectRecord> Object(const ObjectRecord& object) {
     const ObjectMeta& meta = object.meta;
     uint64_t raw = 0, stored = 0;
-    for (const tsnap::Extent& extent : object.extents) raw += extent.raw_bytes, stored += extent.stored_bytes;
+    for (const tsnap::Extent& extent : object.extents)
+      raw += extent.raw_bytes, stored += extent.stored_bytes;
     const auto path = builder_.CreateString(meta.path);
     VectorOffset<int64_t> shape;
-    if (meta.ndim > 0) shape = VectorOf(std::span<const int64_t>(meta.shape.data(), static_cast<size_t>(meta.ndim)));
+    if (meta.ndim > 0)
+      shape = VectorOf(std::span<const int64_t>(meta.shape.data(), static_cast<size_t>(meta.ndim)));
     VectorOffset<uint8_t> fill;
     if (!meta.fill.empty()) {
-      fill = VectorOf(std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(meta.fill.data()), meta.fill.size()));
+      fill = VectorOf(std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(meta.fill.data()),
+                                               meta.fill.size()));
     }
     const auto attributes = Attributes(meta.attributes);
     const auto tiles = Tiles(object);
@@ -157,7 +169,8 @@ uint64_t UpperBoundBytes(const IndexPart& part) {
   };
   for (const ObjectRecord& object : part.objects) {
     sum += kObjectBytes + object.meta.path.size() + object.meta.fill.size();
-    for (const auto& [name, value] : object.meta.attributes) sum += kAttributeBytes + name.size() + value.size();
+    for (const auto& [name, value] : object.meta.attributes)
+      sum += kAttributeBytes + name.size() + value.size();
     add_extents(object.extents);
   }
   for (const TileRecord& tile : part.tiles) {

@@ -1,4 +1,5 @@
-// Keys of the native format, and fresh snapshot ids. Knows no store: a key is text with "/" between its parts.
+// Keys of the native format, and fresh snapshot ids. Knows no store: a key is text with "/" between
+// its parts.
 #include "format/native/names.h"
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ bool FillFromSystem(ByteSpan out) {
   return true;
 }
 
-// For systems that refuse getrandom (old kernels, strict sandboxes): what differs between any two takes.
+// For systems that refuse getrandom (old kernels, strict sandboxes): what differs between any two
+// takes.
 void FillFromCircumstances(ByteSpan out) {
   static std::atomic<uint64_t> calls{0};
   const std::array<uint64_t, 5> facts = {
@@ -47,7 +49,9 @@ void FillFromCircumstances(ByteSpan out) {
 
 std::string MarkerKey(const std::string& id) { return id + "/taking"; }
 
-std::string IndexKey(const std::string& id, uint64_t part) { return fmt::format("{}/index/{:05}", id, part); }
+std::string IndexKey(const std::string& id, uint64_t part) {
+  return fmt::format("{}/index/{:05}", id, part);
+}
 
 std::string SlabFolder(const std::string& id, uint32_t writer) {
   return fmt::format("{}/data/{}", id, writer / kWritersPerFolder);
@@ -62,7 +66,8 @@ std::string NewId() {
   if (!FillFromSystem(random)) FillFromCircumstances(random);
   std::string id;
   id.reserve(kIdDigits);
-  for (const std::byte byte : random) fmt::format_to(std::back_inserter(id), "{:02x}", std::to_integer<unsigned>(byte));
+  for (const std::byte byte : random)
+    fmt::format_to(std::back_inserter(id), "{:02x}", std::to_integer<unsigned>(byte));
   return id;
 }
 

@@ -1,4 +1,5 @@
-// Where the native format keeps things, relative to the snapshot's place (docs/format.md has the grammar).
+// Where the native format keeps things, relative to the snapshot's place (docs/format.md has the
+// grammar).
 #pragma once
 
 #include <cstdint>
@@ -8,10 +9,11 @@ namespace tsnap::native {
 
 inline constexpr const char* kRecordKey = "tsnap.json";
 
-std::string MarkerKey(const std::string& id);                                   // "<id>/taking"
-std::string IndexKey(const std::string& id, uint64_t part);                     // "<id>/index/00000"
-std::string SlabFolder(const std::string& id, uint32_t writer);                 // "<id>/data/<writer/256>"
-std::string SlabKey(const std::string& id, uint32_t writer, uint32_t slab);     // "<id>/data/<writer/256>/<writer>.<slab>"
+std::string MarkerKey(const std::string& id);                    // "<id>/taking"
+std::string IndexKey(const std::string& id, uint64_t part);      // "<id>/index/00000"
+std::string SlabFolder(const std::string& id, uint32_t writer);  // "<id>/data/<writer/256>"
+std::string SlabKey(const std::string& id, uint32_t writer,
+                    uint32_t slab);  // "<id>/data/<writer/256>/<writer>.<slab>"
 // A new snapshot id: 32 lower-case hexadecimal digits from the system's random source.
 std::string NewId();
 bool IsId(const std::string& text);

@@ -1,5 +1,6 @@
-// How: a SAX handler walks the text once. Each place in the record (top, placement, one part) has a table of the members
-// it knows; unknown members are skipped without being kept, known ones may stand there once.
+// How: a SAX handler walks the text once. Each place in the record (top, placement, one part) has a
+// table of the members it knows; unknown members are skipped without being kept, known ones may
+// stand there once.
 #include "format/native/record_reader.h"
 
 #include <fmt/format.h>
@@ -25,8 +26,8 @@ constexpr size_t kMaxShortText = 256;
 
 enum class Place { kOutside, kTop, kPlacement, kParts, kPart };
 
-// One member that is known at a place: its name, its range and where its value goes. `opens` stands for members whose
-// value is an object or array of its own.
+// One member that is known at a place: its name, its range and where its value goes. `opens` stands
+// for members whose value is an object or array of its own.
 struct Member {
   std::string_view name;
   std::variant<std::monostate, uint64_t*, int64_t*, std::string*> target;
@@ -112,7 +113,8 @@ bool RecordReader::Fail(std::string why) {
 // A value that no known member has.
 bool RecordReader::Odd(const char* what) {
   if (skipped_ > 0) return true;
-  if (place_ == Place::kOutside || place_ == Place::kParts) return Fail(fmt::format("{} stands in place of an object", what));
+  if (place_ == Place::kOutside || place_ == Place::kParts)
+    return Fail(fmt::format("{} stands in place of an object", what));
   if (current_ == nullptr) return true;
   return Fail(fmt::format("its member \"{}\" is {}", current_->name, what));
 }
@@ -146,11 +148,15 @@ bool RecordReader::string(std::string& value) {
 
 std::vector<Member>* RecordReader::members() {
   switch (place_) {
-    case Place::kTop: return &top_;
-    case Place::kPlacement: return &placement_;
-    case Place::kPart: return &in_part_;
+    case Place::kTop:
+      return &top_;
+    case Place::kPlacement:
+      return &placement_;
+    case Place::kPart:
+      return &in_part_;
     case Place::kOutside:
-    case Place::kParts: break;
+    case Place::kParts:
+      break;
   }
   return nullptr;
 }
@@ -189,13 +195,14 @@ bool RecordReader::Open(bool array) {
 }
 
 const Member* RecordReader::FirstMissing(const std::vector<Member>& members) {
-  const auto missing =
-      std::find_if(members.begin(), members.end(), [](const Member& m) { return !m.seen && !m.optional; });
+  const auto missing = std::find_if(members.begin(), members.end(),
+                                    [](const Member& m) { return !m.seen && !m.optional; });
   return missing == members.end() ? nullptr : &*missing;
 }
 
 bool RecordReader::EndPart() {
-  if (!ParseCrc(part_crc_, &part_.crc32c)) return Fail("the checksum of an index part is not 8 hexadecimal digits");
+  if (!ParseCrc(part_crc_, &part_.crc32c))
+    return Fail("the checksum of an index part is not 8 hexadecimal digits");
   bytes_in_parts_ += part_.bytes;  // at most 2^24 * 2^31
   record_.parts.push_back(part_);
   return true;
@@ -207,7 +214,8 @@ bool RecordReader::Close() {
     return true;
   }
   if (const std::vector<Member>* known = members()) {
-    if (const Member* missing = FirstMissing(*known)) return Fail(fmt::format("its member \"{}\" is missing", missing->name));
+    if (const Member* missing = FirstMissing(*known))
+      return Fail(fmt::format("its member \"{}\" is missing", missing->name));
   }
   if (place_ == Place::kPart) {
     place_ = Place::kParts;
@@ -220,20 +228,26 @@ bool RecordReader::Close() {
 // What can only be checked when all members are there.
 Status RecordReader::Finish() {
   if (newer_) {
-    return Unsupported(fmt::format(
-        "the snapshot was written by a newer tsnap (format {}): this one reads format {}; read it with the newer tsnap",
-        version_, kFormatVersion));
+    return Unsupported(
+        fmt::format("the snapshot was written by a newer tsnap (format {}): this one reads format "
+                    "{}; read it with the newer tsnap",
+                    version_, kFormatVersion));
   }
   if (!failure_ && format_ != "tsnap") failure_ = "it is not a tsnap record";
-  if (!failure_ && !IsId(record_.id)) failure_ = "its snapshot id is not 32 lower-case hexadecimal digits";
-  if (!failure_ && record_.byte_order != "little" && record_.byte_order != "big") failure_ = "its byte order is unknown";
+  if (!failure_ && !IsId(record_.id))
+    failure_ = "its snapshot id is not 32 lower-case hexadecimal digits";
+  if (!failure_ && record_.byte_order != "little" && record_.byte_order != "big")
+    failure_ = "its byte order is unknown";
   if (!failure_ && record_.parts.size() != record_.placement.parts) {
-    failure_ = fmt::format("it lists {} index parts, but places objects in {}", record_.parts.size(), record_.placement.parts);
+    failure_ = fmt::format("it lists {} index parts, but places objects in {}",
+                           record_.parts.size(), record_.placement.parts);
   }
-  if (!failure_ && record_.object_count > 0 && bytes_in_parts_ == 0) failure_ = "it counts objects, but its index is empty";
+  if (!failure_ && record_.object_count > 0 && bytes_in_parts_ == 0)
+    failure_ = "it counts objects, but its index is empty";
   if (failure_) return Corrupt("the commit record is damaged: " + *failure_);
   record_.format_version = static_cast<int>(version_);
-  record_.has_metadata = std::any_of(top_.begin(), top_.end(), [](const Member& m) { return m.optional && m.seen; });
+  record_.has_metadata =
+      std::any_of(top_.begin(), top_.end(), [](const Member& m) { return m.optional && m.seen; });
   return Status::Ok();
 }
 
@@ -243,9 +257,12 @@ bool ParseCrc(std::string_view text, uint32_t* out) {
   if (text.size() != 8) return false;
   uint32_t value = 0;
   for (const char c : text) {
-    if (c >= '0' && c <= '9') value = value << 4 | static_cast<uint32_t>(c - '0');
-    else if (c >= 'a' && c <= 'f') value = value << 4 | static_cast<uint32_t>(c - 'a' + 10);
-    else return false;
+    if (c >= '0' && c <= '9')
+      value = value << 4 | static_cast<uint32_t>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      value = value << 4 | static_cast<uint32_t>(c - 'a' + 10);
+    else
+      return false;
   }
   *out = value;
   return true;

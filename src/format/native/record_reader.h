@@ -1,6 +1,6 @@
-// RecordReader: takes a commit record's JSON text apart, member by member, straight into a CommitRecord. Checks every
-// member's type and range, and never holds more than the record itself, however hostile the text. Knows nothing of the
-// record's checksum.
+// RecordReader: takes a commit record's JSON text apart, member by member, straight into a
+// CommitRecord. Checks every member's type and range, and never holds more than the record itself,
+// however hostile the text. Knows nothing of the record's checksum.
 #pragma once
 
 #include <string_view>
@@ -10,7 +10,8 @@
 
 namespace tsnap::native {
 
-// `text` is a whole JSON object. kCorrupt when malformed, kUnsupported when of a newer format version.
+// `text` is a whole JSON object. kCorrupt when malformed, kUnsupported when of a newer format
+// version.
 Result<CommitRecord> ReadRecordText(std::string_view text);
 
 // Eight lower-case hexadecimal digits, as checksums are written in records.

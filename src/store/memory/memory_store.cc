@@ -23,13 +23,13 @@ struct Object {
 // All objects of one name.
 struct Space {
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<Object>> objects;   // guarded by mutex, as are the objects
-  uint64_t versions = 0;                                    // guarded by mutex
+  std::map<std::string, std::shared_ptr<Object>> objects;  // guarded by mutex, as are the objects
+  uint64_t versions = 0;                                   // guarded by mutex
 };
 
 std::shared_ptr<Space> SpaceOf(const std::string& name) {
   static std::mutex mutex;
-  static std::map<std::string, std::shared_ptr<Space>> spaces;   // guarded by mutex
+  static std::map<std::string, std::shared_ptr<Space>> spaces;  // guarded by mutex
   std::lock_guard lock(mutex);
   std::shared_ptr<Space>& space = spaces[name];
   if (!space) space = std::make_shared<Space>();
@@ -37,14 +37,21 @@ std::shared_ptr<Space> SpaceOf(const std::string& name) {
 }
 
 int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-// It keeps its object, so that what is removed meanwhile, or made anew under the same key, is not written.
+// It keeps its object, so that what is removed meanwhile, or made anew under the same key, is not
+// written.
 class MemoryWriter final : public StoreWriter {
  public:
-  MemoryWriter(std::shared_ptr<Space> space, std::string key, std::shared_ptr<Object> object, StoreCounters* counters)
-      : space_(std::move(space)), key_(std::move(key)), object_(std::move(object)), counters_(counters) {}
+  MemoryWriter(std::shared_ptr<Space> space, std::string key, std::shared_ptr<Object> object,
+               StoreCounters* counters)
+      : space_(std::move(space)),
+        key_(std::move(key)),
+        object_(std::move(object)),
+        counters_(counters) {}
   ~MemoryWriter() override {
     if (finished_) return;
     std::lock_guard lock(space_->mutex);
@@ -90,13 +97,16 @@ class MemoryStore final : public Store {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return url_; }
 
-  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, uint64_t expected_bytes) override {
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
+                                              uint64_t expected_bytes) override {
     const auto object = std::make_shared<Object>();
     object->bytes.reserve(expected_bytes);
     object->finished = false;
-    auto writer = std::make_unique<MemoryWriter>(space_, key, object, &counters());   // its end takes the lock
+    auto writer =
+        std::make_unique<MemoryWriter>(space_, key, object, &counters());  // its end takes the lock
     std::lock_guard lock(space_->mutex);
-    if (!space_->objects.emplace(key, object).second) return Exists(fmt::format("creating {}/{}: it exists", url_, key));
+    if (!space_->objects.emplace(key, object).second)
+      return Exists(fmt::format("creating {}/{}: it exists", url_, key));
     object->version = ++space_->versions;
     return std::unique_ptr<StoreWriter>(std::move(writer));
   }
@@ -106,8 +116,9 @@ class MemoryStore final : public Store {
     const Object* object = Find(key);
     if (object == nullptr) return Missing(key);
     if (offset > object->bytes.size() || object->bytes.size() - offset < out.size()) {
-      return Corrupt(fmt::format("reading {}/{}: it is truncated: it ends at byte {}, {} were recorded", url_, key,
-                                 object->bytes.size(), offset + out.size()));
+      return Corrupt(
+          fmt::format("reading {}/{}: it is truncated: it ends at byte {}, {} were recorded", url_,
+                      key, object->bytes.size(), offset + out.size()));
     }
     std::copy_n(object->bytes.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
     ++counters().read_calls;
@@ -120,7 +131,8 @@ class MemoryStore final : public Store {
     const Object* object = Find(key);
     if (object == nullptr) return Missing(key);
     if (object->bytes.size() > max_bytes) {
-      return Corrupt(fmt::format("reading {}/{}: it has {} bytes, at most {} were expected", url_, key, object->bytes.size(), max_bytes));
+      return Corrupt(fmt::format("reading {}/{}: it has {} bytes, at most {} were expected", url_,
+                                 key, object->bytes.size(), max_bytes));
     }
     if (version != nullptr) version->tag = std::to_string(object->version);
     ++counters().read_calls;
@@ -134,11 +146,13 @@ class MemoryStore final : public Store {
     return Status::Ok();
   }
 
-  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected, bool) override {
+  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
+               bool) override {
     std::lock_guard lock(space_->mutex);
     const Object* object = Find(key);
     const std::string tag = object == nullptr ? std::string() : std::to_string(object->version);
-    if (tag != expected.tag) return Exists(fmt::format("writing {}/{}: another one is there", url_, key));
+    if (tag != expected.tag)
+      return Exists(fmt::format("writing {}/{}: another one is there", url_, key));
     Set(key, bytes);
     return Status::Ok();
   }
@@ -156,7 +170,8 @@ class MemoryStore final : public Store {
     return Status::Ok();
   }
 
-  Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) override {
+  Status List(const std::string& prefix,
+              const std::function<Status(const Entry&)>& visit) override {
     std::vector<Entry> entries;
     {
       std::lock_guard lock(space_->mutex);
@@ -165,14 +180,16 @@ class MemoryStore final : public Store {
         entries.push_back({key, object->bytes.size(), object->modified_unix_seconds});
       }
     }
-    for (const Entry& entry : entries) TSNAP_TRY(visit(entry));   // the visitor may call the store
+    for (const Entry& entry : entries) TSNAP_TRY(visit(entry));  // the visitor may call the store
     return Status::Ok();
   }
 
-  Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) override {
+  Status ListParts(const std::string& prefix,
+                   const std::function<Status(const std::string&)>& visit) override {
     std::set<std::string> parts;
     TSNAP_TRY(List(prefix, [&](const Entry& entry) {
-      parts.insert(entry.key.substr(prefix.size(), entry.key.find('/', prefix.size()) - prefix.size()));
+      parts.insert(
+          entry.key.substr(prefix.size(), entry.key.find('/', prefix.size()) - prefix.size()));
       return Status::Ok();
     }));
     for (const std::string& part : parts) TSNAP_TRY(visit(part));
@@ -181,7 +198,8 @@ class MemoryStore final : public Store {
 
   Status RemoveAll(const std::string& prefix) override {
     std::lock_guard lock(space_->mutex);
-    std::erase_if(space_->objects, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+    std::erase_if(space_->objects,
+                  [&](const auto& entry) { return entry.first.starts_with(prefix); });
     return Status::Ok();
   }
 
@@ -190,13 +208,17 @@ class MemoryStore final : public Store {
  private:
   const Object* Find(const std::string& key) const {
     const auto found = space_->objects.find(key);
-    return found == space_->objects.end() || !found->second->finished ? nullptr : found->second.get();
+    return found == space_->objects.end() || !found->second->finished ? nullptr
+                                                                      : found->second.get();
   }
 
-  Status Missing(const std::string& key) const { return NotFound(fmt::format("reading {}/{}: it does not exist", url_, key)); }
+  Status Missing(const std::string& key) const {
+    return NotFound(fmt::format("reading {}/{}: it does not exist", url_, key));
+  }
 
   void Set(const std::string& key, ConstByteSpan bytes) {
-    space_->objects[key] = std::make_shared<Object>(Object{Bytes(bytes.begin(), bytes.end()), ++space_->versions, UnixNow(), true});
+    space_->objects[key] = std::make_shared<Object>(
+        Object{Bytes(bytes.begin(), bytes.end()), ++space_->versions, UnixNow(), true});
     ++counters().write_calls;
     counters().written_bytes += bytes.size();
   }
@@ -208,6 +230,8 @@ class MemoryStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> OpenMemoryStore(const std::string& name) { return std::make_unique<MemoryStore>(name); }
+std::unique_ptr<Store> OpenMemoryStore(const std::string& name) {
+  return std::make_unique<MemoryStore>(name);
+}
 
 }  // namespace tsnap

@@ -1,5 +1,6 @@
-// The memory store: objects in this process's memory, by name, for tests. It is the one place of the library with global
-// state: a snapshot that was taken to mem://x must be there when mem://x is opened later, without a context in common.
+// The memory store: objects in this process's memory, by name, for tests. It is the one place of
+// the library with global state: a snapshot that was taken to mem://x must be there when mem://x is
+// opened later, without a context in common.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// Files: system calls on whole paths with the failures told as tsnap tells them. Knows nothing of stores.
+// Files: system calls on whole paths with the failures told as tsnap tells them. Knows nothing of
+// stores.
 #pragma once
 
 #include <fcntl.h>
@@ -51,6 +52,9 @@ Status WriteAll(int fd, uint64_t offset, ConstByteSpan bytes, const std::string&
 Status ReadAll(int fd, uint64_t offset, ByteSpan out, const std::string& path, uint64_t* got);
 Status SyncFile(int fd, const std::string& path);
 Status SyncFolderOf(const std::string& folder);
+// The folder and those above it on the same file system: any of them may have been made for it.
+// Those that may not be opened were not.
+Status SyncFolderAndAbove(const std::string& folder);
 std::string ParentOf(const std::string& path);
 // A name in the same folder that no other process uses.
 std::string TemporaryBeside(const std::string& path);

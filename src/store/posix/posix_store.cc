@@ -48,7 +48,7 @@ class OpenFiles {
 
  private:
   std::mutex mutex_;
-  std::list<std::pair<std::string, std::shared_ptr<Descriptor>>> recent_;   // guarded by mutex_
+  std::list<std::pair<std::string, std::shared_ptr<Descriptor>>> recent_;  // guarded by mutex_
 };
 
 struct FolderCloser {
@@ -66,7 +66,8 @@ enum class Links { kFollowed, kNotFollowed };
 // What a folder holds, "." and ".." left out. A folder that is gone holds nothing.
 Result<std::vector<Name>> NamesIn(const std::string& folder, Links links) {
   std::vector<Name> names;
-  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (links == Links::kFollowed ? 0 : O_NOFOLLOW);
+  const int flags =
+      O_RDONLY | O_DIRECTORY | O_CLOEXEC | (links == Links::kFollowed ? 0 : O_NOFOLLOW);
   const int fd = ::open(folder.c_str(), flags);
   const std::unique_ptr<DIR, FolderCloser> open(fd < 0 ? nullptr : ::fdopendir(fd));
   if (!open) {
@@ -83,7 +84,8 @@ Result<std::vector<Name>> NamesIn(const std::string& folder, Links links) {
     if (name == "." || name == "..") continue;
     struct stat info {};
     // Links are not followed: nothing outside the place is ever listed or removed.
-    if (::fstatat(::dirfd(open.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;   // removed meanwhile
+    if (::fstatat(::dirfd(open.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+      continue;  // removed meanwhile
     names.push_back({name, S_ISDIR(info.st_mode)});
   }
   if (errno != 0) return FailedTo("listing folder", folder, errno);
@@ -97,8 +99,10 @@ class PosixStore final : public Store {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return root_; }
 
-  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, uint64_t expected_bytes) override {
-    return posix::PosixWriter::Create(PathOf(key), expected_bytes, traits_.write_alignment > 1, &counters());
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
+                                              uint64_t expected_bytes) override {
+    return posix::PosixWriter::Create(PathOf(key), expected_bytes, traits_.write_alignment > 1,
+                                      &counters());
   }
 
   Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override {
@@ -109,8 +113,9 @@ class PosixStore final : public Store {
     ++counters().read_calls;
     counters().read_bytes += got;
     if (got == out.size()) return Status::Ok();
-    return Corrupt(fmt::format("reading {}: the file is truncated: it ends at byte {}, {} were recorded", path, offset + got,
-                               offset + out.size()));
+    return Corrupt(
+        fmt::format("reading {}: the file is truncated: it ends at byte {}, {} were recorded", path,
+                    offset + got, offset + out.size()));
   }
 
   Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) override {
@@ -123,12 +128,13 @@ class PosixStore final : public Store {
 
   Status Put(const std::string& key, ConstByteSpan bytes, bool durable) override {
     const Status put = posix::Put(PathOf(key), bytes, durable);
-    open_files_.Clear();   // also after a failure: the file may have been replaced before it
+    open_files_.Clear();  // also after a failure: the file may have been replaced before it
     TSNAP_TRY(put);
     return Count(bytes);
   }
 
-  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected, bool durable) override {
+  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
+               bool durable) override {
     const Status put = posix::PutIf(PathOf(key), bytes, expected, durable);
     open_files_.Clear();
     TSNAP_TRY(put);
@@ -138,7 +144,8 @@ class PosixStore final : public Store {
   Result<Entry> Stat(const std::string& key) override {
     struct stat info {};
     if (::lstat(PathOf(key).c_str(), &info) != 0) return FailedTo("asking for", PathOf(key), errno);
-    if (S_ISDIR(info.st_mode)) return NotFound(fmt::format("asking for {}: it is a folder", PathOf(key)));
+    if (S_ISDIR(info.st_mode))
+      return NotFound(fmt::format("asking for {}: it is a folder", PathOf(key)));
     return Entry{key, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec};
   }
 
@@ -149,7 +156,8 @@ class PosixStore final : public Store {
     return FailedTo("removing", PathOf(key), error);
   }
 
-  Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) override {
+  Status List(const std::string& prefix,
+              const std::function<Status(const Entry&)>& visit) override {
     TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
     for (const Name& name : names) {
       if (posix::IsInternalName(name.name)) continue;
@@ -158,14 +166,15 @@ class PosixStore final : public Store {
         continue;
       }
       Result<Entry> entry = Stat(prefix + name.name);
-      if (!entry.ok() && entry.status().code() == Code::kNotFound) continue;   // removed meanwhile
+      if (!entry.ok() && entry.status().code() == Code::kNotFound) continue;  // removed meanwhile
       if (!entry.ok()) return std::move(entry).status();
       TSNAP_TRY(visit(*entry));
     }
     return Status::Ok();
   }
 
-  Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) override {
+  Status ListParts(const std::string& prefix,
+                   const std::function<Status(const std::string&)>& visit) override {
     TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
     for (const Name& name : names) {
       if (!posix::IsInternalName(name.name)) TSNAP_TRY(visit(name.name));
@@ -175,9 +184,9 @@ class PosixStore final : public Store {
 
   Status RemoveAll(const std::string& prefix) override {
     if (LeadsThroughLink(prefix)) return Status::Ok();
-    open_files_.Clear();   // a network file system keeps the folder of a file that is open
+    open_files_.Clear();  // a network file system keeps the folder of a file that is open
     const Status removed = RemoveFolder(FolderOf(prefix), LinksOf(prefix));
-    open_files_.Clear();   // what was opened meanwhile
+    open_files_.Clear();  // what was opened meanwhile
     return removed;
   }
 
@@ -195,22 +204,21 @@ class PosixStore final : public Store {
 
   Status RemoveEmptyFolders(const std::string& prefix, int64_t before_unix_seconds) override {
     struct stat info {};
-    const bool old = ::lstat(FolderOf(prefix).c_str(), &info) == 0 && info.st_mtim.tv_sec < before_unix_seconds;
+    const bool old =
+        ::lstat(FolderOf(prefix).c_str(), &info) == 0 && info.st_mtim.tv_sec < before_unix_seconds;
     TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
     for (const Name& name : names) {
-      if (name.is_folder) TSNAP_TRY(RemoveEmptyFolders(prefix + name.name + "/", before_unix_seconds));
+      if (name.is_folder)
+        TSNAP_TRY(RemoveEmptyFolders(prefix + name.name + "/", before_unix_seconds));
     }
     TSNAP_TRY(RemoveLeftovers(prefix, before_unix_seconds));
-    if (old) ::rmdir(FolderOf(prefix).c_str());   // it stays when something is in it
+    if (old) ::rmdir(FolderOf(prefix).c_str());  // it stays when something is in it
     return Status::Ok();
   }
 
   Status SyncFolder(const std::string& folder) override {
-    TSNAP_TRY(posix::SyncFolderOf(folder.empty() ? root_ : PathOf(folder)));
-    if (!folder.empty()) return Status::Ok();
-    Status parent = posix::SyncFolderOf(posix::ParentOf(root_));
-    // A parent that others own and that may be entered but not read: the place was there before.
-    return parent.code() == Code::kAuth ? Status::Ok() : parent;
+    if (!folder.empty()) return posix::SyncFolderOf(PathOf(folder));
+    return posix::SyncFolderAndAbove(root_);
   }
 
  private:
@@ -221,14 +229,18 @@ class PosixStore final : public Store {
 
   // A folder on the way to a prefix may be a link, too.
   bool LeadsThroughLink(const std::string& prefix) const {
-    for (size_t slash = prefix.find('/'); slash != std::string::npos; slash = prefix.find('/', slash + 1)) {
+    for (size_t slash = prefix.find('/'); slash != std::string::npos;
+         slash = prefix.find('/', slash + 1)) {
       struct stat info {};
-      if (::lstat(PathOf(prefix.substr(0, slash)).c_str(), &info) == 0 && S_ISLNK(info.st_mode)) return true;
+      if (::lstat(PathOf(prefix.substr(0, slash)).c_str(), &info) == 0 && S_ISLNK(info.st_mode))
+        return true;
     }
     return false;
   }
 
-  static Links LinksOf(const std::string& prefix) { return prefix.empty() ? Links::kFollowed : Links::kNotFollowed; }
+  static Links LinksOf(const std::string& prefix) {
+    return prefix.empty() ? Links::kFollowed : Links::kNotFollowed;
+  }
 
   Status Count(ConstByteSpan bytes) {
     ++counters().write_calls;
@@ -246,9 +258,10 @@ class PosixStore final : public Store {
         return FailedTo("removing", path, errno);
       }
     }
-    // Others may be writing there (ENOTEMPTY): then the folder stays. So does what is none: a link, a file (ENOTDIR).
-    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY ||
-        errno == ENOTDIR) {
+    // Others may be writing there (ENOTEMPTY): then the folder stays. So does what is none: a link,
+    // a file (ENOTDIR).
+    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ||
+        errno == EBUSY || errno == ENOTDIR) {
       return Status::Ok();
     }
     return FailedTo("removing folder", folder, errno);
@@ -261,7 +274,8 @@ class PosixStore final : public Store {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Knobs& knobs, bool create) {
+Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Knobs& knobs,
+                                              bool create) {
   StoreTraits traits;
   traits.slab_bytes = uint64_t{64} << 30;
   traits.chunk_bytes = uint64_t{64} << 20;

@@ -1,5 +1,6 @@
-// The posix store: keys are files below a root folder. How files become durable and appear is told in publish.h and
-// posix_writer.h; durable slabs are synced as they are finished, their names when the folders are (SyncFolder).
+// The posix store: keys are files below a root folder. How files become durable and appear is told
+// in publish.h and posix_writer.h; durable slabs are synced as they are finished, their names when
+// the folders are (SyncFolder).
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 namespace tsnap {
 
 // create: the root folder is made when it is missing.
-Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Knobs& knobs, bool create);
+Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Knobs& knobs,
+                                              bool create);
 
 }  // namespace tsnap

@@ -7,15 +7,19 @@
 
 namespace tsnap::posix {
 
-Result<std::unique_ptr<StoreWriter>> PosixWriter::Create(const std::string& path, uint64_t expected_bytes, bool direct,
+Result<std::unique_ptr<StoreWriter>> PosixWriter::Create(const std::string& path,
+                                                         uint64_t expected_bytes, bool direct,
                                                          StoreCounters* counters) {
   TSNAP_TRY(MakeFolders(ParentOf(path)));
-  TSNAP_ASSIGN(Descriptor file, Open(path, O_WRONLY | O_CREAT | O_EXCL | (direct ? O_DIRECT : 0), "creating"));
+  TSNAP_ASSIGN(Descriptor file,
+               Open(path, O_WRONLY | O_CREAT | O_EXCL | (direct ? O_DIRECT : 0), "creating"));
   std::unique_ptr<PosixWriter> writer(new PosixWriter(path, std::move(file), direct, counters));
   if (expected_bytes > 0) {
-    // Blocks in one go: a full disk shows before the writing starts, and parallel writes need not extend the file.
+    // Blocks in one go: a full disk shows before the writing starts, and parallel writes need not
+    // extend the file.
     const off_t length = static_cast<off_t>(AlignUp(expected_bytes, kDirectAlignment));
-    if (::fallocate(writer->file_.get(), 0, 0, length) != 0 && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINTR) {
+    if (::fallocate(writer->file_.get(), 0, 0, length) != 0 && errno != EOPNOTSUPP &&
+        errno != ENOSYS && errno != EINTR) {
       return FailedTo("reserving space for", path, errno);
     }
   }
@@ -36,7 +40,9 @@ Status PosixWriter::WriteAt(uint64_t offset, ConstByteSpan bytes) {
   counters_->written_bytes += bytes.size();
 #ifdef SYNC_FILE_RANGE_WRITE
   // The disk starts now, so that the sync at the end waits for little.
-  if (!direct_) ::sync_file_range(file_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()), SYNC_FILE_RANGE_WRITE);
+  if (!direct_)
+    ::sync_file_range(file_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()),
+                      SYNC_FILE_RANGE_WRITE);
 #endif
   return Status::Ok();
 }

@@ -1,4 +1,5 @@
-// One new file: made exclusively, preallocated, written at any offsets by any threads, then cut to size, synced and closed.
+// One new file: made exclusively, preallocated, written at any offsets by any threads, then cut to
+// size, synced and closed.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,8 @@ namespace tsnap::posix {
 
 class PosixWriter final : public StoreWriter {
  public:
-  static Result<std::unique_ptr<StoreWriter>> Create(const std::string& path, uint64_t expected_bytes, bool direct,
+  static Result<std::unique_ptr<StoreWriter>> Create(const std::string& path,
+                                                     uint64_t expected_bytes, bool direct,
                                                      StoreCounters* counters);
   ~PosixWriter() override;
 
