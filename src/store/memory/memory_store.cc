@@ -13,6 +13,9 @@ namespace tsnap {
 
 namespace {
 
+constexpr uint64_t kMostReservedBytes =
+    uint64_t{64} << 20;  // an expectation is a hint: memory is taken as bytes arrive
+
 struct Object {
   Bytes bytes;
   uint64_t version = 0;
@@ -62,7 +65,10 @@ class MemoryWriter final : public StoreWriter {
   Status WriteAt(uint64_t offset, ConstByteSpan bytes) override {
     std::lock_guard lock(space_->mutex);
     Bytes& all = object_->bytes;
-    if (all.size() < offset + bytes.size()) all.resize(offset + bytes.size());
+    uint64_t end = 0;
+    if (!CheckedAdd(offset, uint64_t{bytes.size()}, &end) || end > all.max_size())
+      return Status::NoMemory();
+    if (all.size() < end) all.resize(end);
     std::copy(bytes.begin(), bytes.end(), all.begin() + static_cast<ptrdiff_t>(offset));
     ++counters_->write_calls;
     counters_->written_bytes += bytes.size();
@@ -71,6 +77,7 @@ class MemoryWriter final : public StoreWriter {
 
   Status Finish(uint64_t size_bytes, bool) override {
     std::lock_guard lock(space_->mutex);
+    if (size_bytes > object_->bytes.max_size()) return Status::NoMemory();
     object_->bytes.resize(size_bytes);
     object_->finished = true;
     object_->modified_unix_seconds = UnixNow();
@@ -100,7 +107,7 @@ class MemoryStore final : public Store {
   Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
                                               uint64_t expected_bytes) override {
     const auto object = std::make_shared<Object>();
-    object->bytes.reserve(expected_bytes);
+    object->bytes.reserve(std::min(expected_bytes, kMostReservedBytes));
     object->finished = false;
     auto writer =
         std::make_unique<MemoryWriter>(space_, key, object, &counters());  // its end takes the lock

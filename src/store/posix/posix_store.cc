@@ -1,10 +1,6 @@
 #include "store/posix/posix_store.h"
 
-#include <dirent.h>
-
 #include <cerrno>
-#include <list>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -12,8 +8,10 @@
 
 #include "store/posix/direct_io.h"
 #include "store/posix/files.h"
+#include "store/posix/open_files.h"
 #include "store/posix/posix_writer.h"
 #include "store/posix/publish.h"
+#include "store/posix/tree.h"
 
 namespace tsnap {
 
@@ -21,80 +19,14 @@ namespace {
 
 using posix::Descriptor;
 using posix::FailedTo;
-
-constexpr size_t kMostOpenFiles = 64;
-
-// The files that were read last, kept open.
-class OpenFiles {
- public:
-  Result<std::shared_ptr<Descriptor>> Get(const std::string& path) {
-    std::lock_guard lock(mutex_);
-    for (auto entry = recent_.begin(); entry != recent_.end(); ++entry) {
-      if (entry->first != path) continue;
-      recent_.splice(recent_.begin(), recent_, entry);
-      return entry->second;
-    }
-    TSNAP_ASSIGN(Descriptor file, posix::Open(path, O_RDONLY, "opening"));
-    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    recent_.emplace_front(path, std::make_shared<Descriptor>(std::move(file)));
-    if (recent_.size() > kMostOpenFiles) recent_.pop_back();
-    return recent_.front().second;
-  }
-
-  void Clear() {
-    std::lock_guard lock(mutex_);
-    recent_.clear();
-  }
-
- private:
-  std::mutex mutex_;
-  std::list<std::pair<std::string, std::shared_ptr<Descriptor>>> recent_;  // guarded by mutex_
-};
-
-struct FolderCloser {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
-struct Name {
-  std::string name;
-  bool is_folder = false;
-};
-
-// The folder of a store may be a link of the user's; a link below it is never entered.
-enum class Links { kFollowed, kNotFollowed };
-
-// What a folder holds, "." and ".." left out. A folder that is gone holds nothing.
-Result<std::vector<Name>> NamesIn(const std::string& folder, Links links) {
-  std::vector<Name> names;
-  const int flags =
-      O_RDONLY | O_DIRECTORY | O_CLOEXEC | (links == Links::kFollowed ? 0 : O_NOFOLLOW);
-  const int fd = ::open(folder.c_str(), flags);
-  const std::unique_ptr<DIR, FolderCloser> open(fd < 0 ? nullptr : ::fdopendir(fd));
-  if (!open) {
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    if (error == ENOENT || error == ENOTDIR || error == ELOOP) return names;
-    return FailedTo("listing folder", folder, error);
-  }
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(open.get());
-    if (entry == nullptr) break;
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    struct stat info {};
-    // Links are not followed: nothing outside the place is ever listed or removed.
-    if (::fstatat(::dirfd(open.get()), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
-      continue;  // removed meanwhile
-    names.push_back({name, S_ISDIR(info.st_mode)});
-  }
-  if (errno != 0) return FailedTo("listing folder", folder, errno);
-  return names;
-}
+using posix::IfLink;
+using posix::Name;
+using posix::NameKind;
 
 class PosixStore final : public Store {
  public:
-  PosixStore(std::string root, StoreTraits traits) : root_(std::move(root)), traits_(traits) {}
+  PosixStore(std::string root, StoreTraits traits, double lock_timeout_seconds)
+      : root_(std::move(root)), traits_(traits), lock_timeout_seconds_(lock_timeout_seconds) {}
 
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return root_; }
@@ -108,14 +40,14 @@ class PosixStore final : public Store {
   Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override {
     const std::string path = PathOf(key);
     TSNAP_ASSIGN(const std::shared_ptr<Descriptor> file, open_files_.Get(path));
+    if (offset > static_cast<uint64_t>(INT64_MAX) - out.size())
+      return Truncated(path, file->get(), offset, out.size());
     uint64_t got = 0;
-    TSNAP_TRY(posix::ReadAll(file->get(), offset, out, path, &got));
+    const Status status = posix::ReadAll(file->get(), offset, out, path, &got);
     ++counters().read_calls;
     counters().read_bytes += got;
-    if (got == out.size()) return Status::Ok();
-    return Corrupt(
-        fmt::format("reading {}: the file is truncated: it ends at byte {}, {} were recorded", path,
-                    offset + got, offset + out.size()));
+    TSNAP_TRY(status);
+    return got == out.size() ? Status::Ok() : Truncated(path, file->get(), offset, out.size());
   }
 
   Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) override {
@@ -127,55 +59,45 @@ class PosixStore final : public Store {
   }
 
   Status Put(const std::string& key, ConstByteSpan bytes, bool durable) override {
-    const Status put = posix::Put(PathOf(key), bytes, durable);
-    open_files_.Clear();  // also after a failure: the file may have been replaced before it
-    TSNAP_TRY(put);
-    return Count(bytes);
+    const Status status = posix::Put(PathOf(key), bytes, durable);
+    return Published(status, bytes);
   }
 
   Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
                bool durable) override {
-    const Status put = posix::PutIf(PathOf(key), bytes, expected, durable);
-    open_files_.Clear();
-    TSNAP_TRY(put);
-    return Count(bytes);
+    const Status status =
+        posix::PutIf(PathOf(key), bytes, expected, durable, lock_timeout_seconds_);
+    return Published(status, bytes);
   }
 
   Result<Entry> Stat(const std::string& key) override {
+    const std::string path = PathOf(key);
     struct stat info {};
-    if (::lstat(PathOf(key).c_str(), &info) != 0) return FailedTo("asking for", PathOf(key), errno);
-    if (S_ISDIR(info.st_mode))
-      return NotFound(fmt::format("asking for {}: it is a folder", PathOf(key)));
+    if (::stat(path.c_str(), &info) != 0) {
+      if (errno == ENOTDIR) return NotFound(FailedTo("asking for", path, ENOTDIR).message());
+      return FailedTo("asking for", path, errno);
+    }
+    if (S_ISDIR(info.st_mode)) return NotFound(fmt::format("asking for {}: it is a folder", path));
     return Entry{key, static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec};
   }
 
   Status Remove(const std::string& key) override {
     const int error = ::unlink(PathOf(key).c_str()) == 0 ? 0 : errno;
-    open_files_.Clear();
+    open_files_.Forget();
     if (error == 0 || error == ENOENT || error == ENOTDIR) return Status::Ok();
     return FailedTo("removing", PathOf(key), error);
   }
 
   Status List(const std::string& prefix,
               const std::function<Status(const Entry&)>& visit) override {
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
-    for (const Name& name : names) {
-      if (posix::IsInternalName(name.name)) continue;
-      if (name.is_folder) {
-        TSNAP_TRY(List(prefix + name.name + "/", visit));
-        continue;
-      }
-      Result<Entry> entry = Stat(prefix + name.name);
-      if (!entry.ok() && entry.status().code() == Code::kNotFound) continue;  // removed meanwhile
-      if (!entry.ok()) return std::move(entry).status();
-      TSNAP_TRY(visit(*entry));
-    }
-    return Status::Ok();
+    if (!posix::HasFolders(root_, prefix)) return Status::Ok();
+    return ListFolder(prefix, visit);
   }
 
   Status ListParts(const std::string& prefix,
                    const std::function<Status(const std::string&)>& visit) override {
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
+    if (!posix::HasFolders(root_, prefix)) return Status::Ok();
+    TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
     for (const Name& name : names) {
       if (!posix::IsInternalName(name.name)) TSNAP_TRY(visit(name.name));
     }
@@ -183,17 +105,18 @@ class PosixStore final : public Store {
   }
 
   Status RemoveAll(const std::string& prefix) override {
-    if (LeadsThroughLink(prefix)) return Status::Ok();
-    open_files_.Clear();  // a network file system keeps the folder of a file that is open
-    const Status removed = RemoveFolder(FolderOf(prefix), LinksOf(prefix));
-    open_files_.Clear();  // what was opened meanwhile
+    if (!posix::HasFolders(root_, prefix)) return Status::Ok();
+    open_files_.Forget();  // a network file system keeps the folder of a file that is open
+    const Status removed = posix::RemoveTree(FolderOf(prefix), LinkOf(prefix));
+    open_files_.Forget();  // what was opened meanwhile
     return removed;
   }
 
   Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) override {
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
+    if (!posix::HasFolders(root_, prefix)) return Status::Ok();
+    TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
     for (const Name& name : names) {
-      if (!posix::IsTemporaryName(name.name) || name.is_folder) continue;
+      if (!posix::IsTemporaryName(name.name) || name.kind == NameKind::kFolder) continue;
       const std::string path = FolderOf(prefix) + "/" + name.name;
       struct stat info {};
       if (::lstat(path.c_str(), &info) != 0 || info.st_mtim.tv_sec >= before_unix_seconds) continue;
@@ -203,12 +126,13 @@ class PosixStore final : public Store {
   }
 
   Status RemoveEmptyFolders(const std::string& prefix, int64_t before_unix_seconds) override {
+    if (!posix::HasFolders(root_, prefix)) return Status::Ok();
     struct stat info {};
     const bool old =
         ::lstat(FolderOf(prefix).c_str(), &info) == 0 && info.st_mtim.tv_sec < before_unix_seconds;
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(FolderOf(prefix), LinksOf(prefix)));
+    TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
     for (const Name& name : names) {
-      if (name.is_folder)
+      if (name.kind == NameKind::kFolder)
         TSNAP_TRY(RemoveEmptyFolders(prefix + name.name + "/", before_unix_seconds));
     }
     TSNAP_TRY(RemoveLeftovers(prefix, before_unix_seconds));
@@ -217,59 +141,57 @@ class PosixStore final : public Store {
   }
 
   Status SyncFolder(const std::string& folder) override {
-    if (!folder.empty()) return posix::SyncFolderOf(PathOf(folder));
-    return posix::SyncFolderAndAbove(root_);
+    TSNAP_TRY(posix::SyncFolderOf(folder.empty() ? root_ : PathOf(folder)));
+    return folder.empty() ? posix::SyncFoldersAbove(root_) : Status::Ok();
   }
 
  private:
-  std::string PathOf(const std::string& key) const { return root_ + "/" + key; }
+  std::string PathOf(const std::string& key) const {
+    return root_ == "/" ? root_ + key : root_ + "/" + key;
+  }
   std::string FolderOf(const std::string& prefix) const {
     return prefix.empty() ? root_ : PathOf(prefix.substr(0, prefix.size() - 1));
   }
+  // The root may be a link that the user made; below it there are none of ours.
+  static IfLink LinkOf(const std::string& prefix) {
+    return prefix.empty() ? IfLink::kFollow : IfLink::kIgnore;
+  }
 
-  // A folder on the way to a prefix may be a link, too.
-  bool LeadsThroughLink(const std::string& prefix) const {
-    for (size_t slash = prefix.find('/'); slash != std::string::npos;
-         slash = prefix.find('/', slash + 1)) {
-      struct stat info {};
-      if (::lstat(PathOf(prefix.substr(0, slash)).c_str(), &info) == 0 && S_ISLNK(info.st_mode))
-        return true;
+  Status ListFolder(const std::string& prefix, const std::function<Status(const Entry&)>& visit) {
+    TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
+    for (const Name& name : names) {
+      if (posix::IsInternalName(name.name)) continue;
+      if (name.kind == NameKind::kFolder) TSNAP_TRY(ListFolder(prefix + name.name + "/", visit));
+      if (name.kind != NameKind::kFile) continue;
+      Result<Entry> entry = Stat(prefix + name.name);
+      if (!entry.ok() && entry.status().code() == Code::kNotFound) continue;  // removed meanwhile
+      if (!entry.ok()) return std::move(entry).status();
+      TSNAP_TRY(visit(*entry));
     }
-    return false;
-  }
-
-  static Links LinksOf(const std::string& prefix) {
-    return prefix.empty() ? Links::kFollowed : Links::kNotFollowed;
-  }
-
-  Status Count(ConstByteSpan bytes) {
-    ++counters().write_calls;
-    counters().written_bytes += bytes.size();
     return Status::Ok();
   }
 
-  static Status RemoveFolder(const std::string& folder, Links links) {
-    TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(folder, links));
-    for (const Name& name : names) {
-      const std::string path = folder + "/" + name.name;
-      if (name.is_folder) {
-        TSNAP_TRY(RemoveFolder(path, Links::kNotFollowed));
-      } else if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        return FailedTo("removing", path, errno);
-      }
-    }
-    // Others may be writing there (ENOTEMPTY): then the folder stays. So does what is none: a link,
-    // a file (ENOTDIR).
-    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ||
-        errno == EBUSY || errno == ENOTDIR) {
-      return Status::Ok();
-    }
-    return FailedTo("removing folder", folder, errno);
+  // Another file has the name now; after a failure, it may have.
+  Status Published(const Status& status, ConstByteSpan bytes) {
+    open_files_.Forget();
+    if (!status.ok()) return status;
+    ++counters().write_calls;
+    counters().written_bytes += bytes.size();
+    return status;
+  }
+
+  static Status Truncated(const std::string& path, int fd, uint64_t offset, uint64_t size) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return FailedTo("asking for the size of", path, errno);
+    return Corrupt(
+        fmt::format("reading {} bytes at {} of {}: the file is truncated: it has only {} bytes",
+                    size, offset, path, info.st_size));
   }
 
   const std::string root_;
   const StoreTraits traits_;
-  OpenFiles open_files_;
+  const double lock_timeout_seconds_;
+  posix::OpenFiles open_files_;
 };
 
 }  // namespace
@@ -284,7 +206,8 @@ Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Kno
     TSNAP_ASSIGN(const bool direct, posix::UseDirectIo(root, knobs.direct_io));
     if (direct) traits.write_alignment = posix::kDirectAlignment;
   }
-  return std::unique_ptr<Store>(std::make_unique<PosixStore>(root, traits));
+  return std::unique_ptr<Store>(
+      std::make_unique<PosixStore>(root, traits, knobs.io_timeout_seconds));
 }
 
 }  // namespace tsnap

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "store/posix/files.h"
 #include "store/store.h"
@@ -12,6 +13,7 @@ namespace tsnap::posix {
 
 class PosixWriter final : public StoreWriter {
  public:
+  // The counters outlive it.
   static Result<std::unique_ptr<StoreWriter>> Create(const std::string& path,
                                                      uint64_t expected_bytes, bool direct,
                                                      StoreCounters* counters);
@@ -21,14 +23,16 @@ class PosixWriter final : public StoreWriter {
   Status Finish(uint64_t size_bytes, bool durable) override;
 
  private:
-  PosixWriter(std::string path, Descriptor file, bool direct, StoreCounters* counters)
-      : path_(std::move(path)), file_(std::move(file)), direct_(direct), counters_(counters) {}
+  PosixWriter(std::string path, bool direct, StoreCounters* counters)
+      : path_(std::move(path)), direct_(direct), counters_(counters) {}
+
+  Status Reserve(uint64_t bytes);
 
   const std::string path_;
-  Descriptor file_;
   const bool direct_;
   StoreCounters* counters_;
-  bool finished_ = false;
+  Descriptor file_;
+  bool ours_ = false;  // made and not finished: to be removed
 };
 
 }  // namespace tsnap::posix

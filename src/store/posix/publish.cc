@@ -1,8 +1,6 @@
 #include "store/posix/publish.h"
 
-#include <sys/file.h>
-#include <sys/syscall.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -10,6 +8,7 @@
 
 #include "base/checksum.h"
 #include "store/posix/files.h"
+#include "store/posix/folder_lock.h"
 
 namespace tsnap::posix {
 
@@ -36,9 +35,9 @@ class TemporaryName {
 };
 
 Status WriteTemporary(const std::string& temporary, ConstByteSpan bytes, bool durable) {
-  TSNAP_TRY(MakeFolders(ParentOf(temporary)));
-  TSNAP_ASSIGN(Descriptor file, Open(temporary, O_WRONLY | O_CREAT | O_EXCL, "creating"));
-  TSNAP_TRY(WriteAll(file.get(), 0, bytes, temporary));
+  TSNAP_ASSIGN(Descriptor file, CreateFile(temporary, 0));
+  uint64_t wrote = 0;
+  TSNAP_TRY(WriteAll(file.get(), 0, bytes, 1, temporary, &wrote));
   if (durable) TSNAP_TRY(SyncFile(file.get(), temporary));
   return file.Close(temporary);
 }
@@ -48,7 +47,7 @@ Status SyncNames(const std::string& path, bool durable) {
   const Status synced = SyncFolderOf(ParentOf(path));
   if (synced.ok()) return synced;
   return {
-      synced.code(),
+      synced.code() == Code::kNoSpace ? Code::kNoSpace : Code::kIo,
       fmt::format(
           "writing {}: the file is there, but its name may not survive a crash of the machine: {}",
           path, synced.message())};
@@ -63,57 +62,54 @@ int LinkOrRename(const std::string& temporary, const std::string& path) {
   return errno;
 }
 
-// Waits for the lock; held until the descriptor closes. An empty descriptor where locks are
-// unknown.
-Result<Descriptor> Lock(const std::string& path) {
-  const std::string lock_path = fmt::format("{}/{}", ParentOf(path), kLockName);
-  TSNAP_ASSIGN(Descriptor lock, Open(lock_path, O_RDWR | O_CREAT, "opening the lock file"));
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno == EINTR) continue;
-    if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS) return Descriptor();
-    return FailedTo("locking", lock_path, errno);
-  }
-  return lock;
-}
-
 Status Taken(const std::string& path) {
   return Exists(fmt::format("writing {}: another one is there", path));
 }
 
-// The answer to a link or rename was `error`, but on a network file system it may have been done
-// all the same: is it ours that is there? OK when it is.
-Status Settle(const std::string& path, ConstByteSpan bytes, int error) {
-  const Result<Bytes> found = ReadWhole(path, bytes.size());
-  if (found.ok() && found->size() == bytes.size() &&
-      std::equal(bytes.begin(), bytes.end(), found->begin()))
-    return Status::Ok();
-  if (error == EEXIST) return Taken(path);
-  Status failed = FailedTo("committing", path, error);
-  if (found.ok() || found.status().code() == Code::kNotFound ||
-      found.status().code() == Code::kCorrupt)
-    return failed;
-  return IoError(fmt::format("{}; it may or may not have been done: {}", failed.message(),
-                             found.status().message()));
+// Naming the file failed with `error`, or only the answer was lost: OK when what is there is ours.
+// `unchanged` tells whether what is there (null: nothing) is what was there before.
+template <class Unchanged>
+Status Settle(const std::string& path, ConstByteSpan bytes, int error, Unchanged unchanged) {
+  Status failure = FailedTo("committing", path, error);
+  const Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
+  if (!found.ok() && found.status().code() == Code::kNotFound)
+    return unchanged(nullptr) ? failure : Taken(path);
+  if (!found.ok() && found.status().code() == Code::kCorrupt) return Taken(path);  // no file at all
+  if (!found.ok()) {
+    return IoError(fmt::format(
+        "{}; whether it was done could not be settled, the file may or may not be there: {}",
+        failure.message(), found.status().message()));
+  }
+  if (std::equal(bytes.begin(), bytes.end(), found->begin(), found->end())) return Status::Ok();
+  return unchanged(&*found) ? failure : Taken(path);
 }
 
 Status PutNew(const std::string& path, ConstByteSpan bytes, TemporaryName* temporary,
               bool durable) {
   const int error = LinkOrRename(temporary->path(), path);
-  if (error != 0) TSNAP_TRY(Settle(path, bytes, error));
+  if (error != 0) {
+    TSNAP_TRY(Settle(path, bytes, error,
+                     [&](const Bytes* found) { return found == nullptr && error != EEXIST; }));
+  }
   return SyncNames(path, durable);
 }
 
 Status PutOver(const std::string& path, ConstByteSpan bytes, const Version& expected,
-               TemporaryName* temporary, bool durable) {
-  TSNAP_ASSIGN(const Descriptor lock, Lock(path));
-  Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
+               TemporaryName* temporary, bool durable, double lock_timeout_seconds) {
+  TSNAP_ASSIGN(const FolderLock lock, FolderLock::Acquire(ParentOf(path), lock_timeout_seconds));
+  const Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
   if (!found.ok() && found.status().code() == Code::kNotFound) {
     return Exists(fmt::format("writing {}: what was to be replaced was removed meanwhile", path));
   }
-  if (!found.ok()) return std::move(found).status();
+  if (!found.ok()) return found.status();
   if (VersionOf(*found) != expected) return Taken(path);
-  if (::rename(temporary->path().c_str(), path.c_str()) != 0) TSNAP_TRY(Settle(path, bytes, errno));
-  temporary->Gone();
+  if (::rename(temporary->path().c_str(), path.c_str()) != 0) {
+    TSNAP_TRY(Settle(path, bytes, errno, [&](const Bytes* now) {
+      return now != nullptr && VersionOf(*now) == expected;
+    }));
+  } else {
+    temporary->Gone();
+  }
   return SyncNames(path, durable);
 }
 
@@ -125,10 +121,9 @@ Version VersionOf(ConstByteSpan bytes) {
 }
 
 Result<Bytes> ReadWhole(const std::string& path, uint64_t max_bytes) {
-  TSNAP_ASSIGN(const Descriptor file, Open(path, O_RDONLY, "opening"));
+  TSNAP_ASSIGN(const Descriptor file, OpenToRead(path));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return FailedTo("asking for the size of", path, errno);
-  if (!S_ISREG(info.st_mode)) return Corrupt(fmt::format("reading {}: it is not a file", path));
   const auto size = static_cast<uint64_t>(info.st_size);
   if (size > max_bytes)
     return Corrupt(fmt::format("reading {}: it has {} bytes, at most {} were expected", path, size,
@@ -150,11 +145,12 @@ Status Put(const std::string& path, ConstByteSpan bytes, bool durable) {
   return SyncNames(path, durable);
 }
 
-Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable) {
+Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable,
+             double lock_timeout_seconds) {
   TemporaryName temporary(TemporaryBeside(path));
   TSNAP_TRY(WriteTemporary(temporary.path(), bytes, durable));
-  return expected.tag.empty() ? PutNew(path, bytes, &temporary, durable)
-                              : PutOver(path, bytes, expected, &temporary, durable);
+  if (expected.tag.empty()) return PutNew(path, bytes, &temporary, durable);
+  return PutOver(path, bytes, expected, &temporary, durable, lock_timeout_seconds);
 }
 
 }  // namespace tsnap::posix

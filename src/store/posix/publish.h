@@ -5,14 +5,18 @@
 //   the folder
 // PutIf, nothing there before:
 //   1. as above    2. link it to the name, which fails when the name exists (where links are
-//   unknown: rename that does not replace)    3. when that fails, compare what is there with ours:
-//   on a network file system the answer to our own link may have been lost    4. remove the
-//   temporary name, sync the folder
+//   unknown: rename that does not replace)    3. whatever the failure, look at what is there and
+//   compare its bytes with ours: on a network file system the answer to our own link may have been
+//   lost    4. remove the temporary name, sync the folder
 // PutIf, over a version that was seen:
-//   1. as above    2. lock the lock file beside the name    3. read what is there and compare it
-//   with what was seen
-//   4. rename over it, sync the folder    5. unlock. Where the file system knows no locks, two
-//   writers that overwrite the same place within the same instant are not told apart.
+//   1. as above    2. lock the lock file of the folder    3. read what is there and compare it with
+//   what was seen
+//   4. rename over it; when that fails, look as above    5. sync the folder    6. unlock
+// Syncs are left out when the file need not be durable. The lock file stays, because another may
+// wait on it; List does not show it. Where the file system knows no locks, two writers that
+// overwrite the same place within the same instant are not told apart: the later one stands, whole.
+// When a folder cannot be synced after step 2 or 4, the file is there and may not survive a crash:
+// the status says so.
 #pragma once
 
 #include <string>
@@ -25,7 +29,9 @@ namespace tsnap::posix {
 
 Version VersionOf(ConstByteSpan bytes);
 Status Put(const std::string& path, ConstByteSpan bytes, bool durable);
-Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable);
+// kTimeout when another holds the lock for longer than lock_timeout_seconds.
+Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable,
+             double lock_timeout_seconds);
 // A whole file; kCorrupt when it is larger than max_bytes.
 Result<Bytes> ReadWhole(const std::string& path, uint64_t max_bytes);
 
