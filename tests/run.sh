@@ -141,7 +141,7 @@ sanitized() { # sanitized NAME SANITIZERS SUITE...
 build_fuzzers() {
   ensure_configured "$root/fuzz" -Dwerror=true -Doptimization=1 -Dfuzz=enabled -Db_sanitize=address,undefined \
     -Db_lundef=false -Dmpi=disabled -Dcli=disabled -Dexamples=disabled || return 1
-  build_targets "$root/fuzz" tests/fuzz/fuzz_record tests/fuzz/fuzz_index src/libtsnap.so.0.1.0
+  build_targets "$root/fuzz" tests/fuzz/fuzz_record tests/fuzz/fuzz_index src/libtsnap_internal.a
 }
 
 fuzz() { # fuzz SECONDS: every fuzzer, each from an empty corpus and what the sources bring along
@@ -151,7 +151,7 @@ fuzz() { # fuzz SECONDS: every fuzzer, each from an empty corpus and what the so
     found=1
     one=$(basename "$fuzzer")
     corpus=$(mktemp -d "${TMPDIR:-/tmp}/tsnap-fuzz.XXXXXX") || return 1
-    seeds=$tsnap_source/tests/fuzz/corpus/$one
+    seeds=$tsnap_source/tests/fuzz/corpus/${one#fuzz_}
     [ -d "$seeds" ] || seeds=
     # shellcheck disable=SC2086  # absent when there are no seeds
     step "$one for $1 s" quietly "$root/$one.log" "$fuzzer" -max_total_time="$1" -timeout=10 \
