@@ -14,9 +14,9 @@
 #include "base/checksum.h"
 #include "base/protect.h"
 #include "core/agree.h"
-#include "core/commit.h"
 #include "core/deliver.h"
 #include "core/describe.h"
+#include "core/open_committed.h"
 #include "core/owned_index.h"
 #include "core/replicated_read.h"
 #include "core/resolve.h"
@@ -92,27 +92,7 @@ class RestoreStory {
                  }));
   }
 
-  // The record is read by one rank and broadcast.
-  Status OpenPlace() {
-    Bytes text;
-    Status local = Protect([&] {
-      TSNAP_ASSIGN(store_, OpenStore(url_, context_.knobs(), /*create=*/false));
-      if (!store_->traits().shared_by_ranks && comm_.size() > 1) {
-        return Unsupported(fmt::format("{} is seen by one process only", url_));
-      }
-      if (comm_.rank() != 0) return Status::Ok();
-      TSNAP_ASSIGN(const native::CommitRecord record, ReadRecord(*store_, nullptr));
-      TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(record));
-      const ConstByteSpan bytes = AsBytes(encoded);
-      text.assign(bytes.begin(), bytes.end());
-      return Status::Ok();
-    });
-    TSNAP_TRY(BroadcastBytes(comm_, local, &text));
-    return Agree(comm_, Protect([&] {
-                   TSNAP_ASSIGN(record_, native::DecodeRecord(text));
-                   return Status::Ok();
-                 }));
-  }
+  Status OpenPlace() { return OpenCommitted(context_, url_, &store_, &record_); }
 
   Status LoadIndex() {
     index_.emplace(comm_, record_);

@@ -10,6 +10,7 @@
 #include "core/agree.h"
 #include "core/commit.h"
 #include "core/index_io.h"
+#include "core/open_committed.h"
 
 namespace tsnap {
 
@@ -28,28 +29,14 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const K
 
 Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url,
                                                     const Status& argument) {
-  Comm& comm = context.comm();
   uint64_t hash = 0;
   if (argument.ok()) hash = Hash64(url);
   TSNAP_TRY(AgreeOnCall(context, Call::kSnapshotOpen, hash, argument));
   std::shared_ptr<Store> store;
-  Bytes text;
-  Status local = Protect([&] {
-    TSNAP_ASSIGN(store, OpenStore(url, context.knobs(), /*create=*/false));
-    if (!store->traits().shared_by_ranks && comm.size() > 1) {
-      return Unsupported(fmt::format("{} is seen by one process only", url));
-    }
-    if (comm.rank() != 0) return Status::Ok();
-    TSNAP_ASSIGN(const native::CommitRecord record, ReadRecord(*store, nullptr));
-    TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(record));
-    const ConstByteSpan bytes = AsBytes(encoded);
-    text.assign(bytes.begin(), bytes.end());
-    return Status::Ok();
-  });
-  TSNAP_TRY(BroadcastBytes(comm, local, &text));
+  native::CommitRecord record;
+  TSNAP_TRY(OpenCommitted(context, url, &store, &record));
   std::unique_ptr<Snapshot> snapshot;
-  TSNAP_TRY(Agree(comm, Protect([&] {
-                    TSNAP_ASSIGN(native::CommitRecord record, native::DecodeRecord(text));
+  TSNAP_TRY(Agree(context.comm(), Protect([&] {
                     snapshot.reset(
                         new Snapshot(std::move(store), std::move(record), context.knobs()));
                     return Status::Ok();

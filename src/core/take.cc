@@ -19,6 +19,7 @@
 #include "core/commit.h"
 #include "core/describe.h"
 #include "core/index_exchange.h"
+#include "core/open_committed.h"
 #include "core/survey.h"
 #include "core/write_plan.h"
 #include "engine/codec.h"
@@ -104,12 +105,7 @@ class TakeStory {
   // The place, what is committed there, and the id that all ranks write under.
   Status OpenPlace() {
     Status local = Protect([&] {
-      TSNAP_ASSIGN(store_, OpenStore(url_, context_.knobs(), /*create=*/true));
-      if (!store_->traits().shared_by_ranks && comm_.size() > 1) {
-        return Unsupported(fmt::format(
-            "{} is seen by one process only: a take on {} ranks needs a place that all share", url_,
-            comm_.size()));
-      }
+      TSNAP_ASSIGN(store_, OpenSharedStore(context_, url_, /*create=*/true));
       if (!IsCommitter()) return Status::Ok();
       committer_.emplace(store_, context_.log(), options_.durable);
       return committer_->Open(options_.overwrite);
