@@ -38,10 +38,13 @@
 #include <tsnap/array.h>
 #include <tsnap/config.h>
 #include <tsnap/context.h>
+#include <tsnap/event.h>
 #include <tsnap/export.h>
+#include <tsnap/request.h>
 #include <tsnap/restore.h>
 #include <tsnap/snapshot.h>
 #include <tsnap/state.h>
+#include <tsnap/statistics.h>
 #include <tsnap/status.h>
 #include <tsnap/take.h>
 #include <tsnap/version.h>

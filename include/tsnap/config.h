@@ -2,7 +2,7 @@
  * config.h - what a context or an opened snapshot may use: memory, threads, time, credentials.
  *
  * Every field has an environment variable of the same name in capitals with TSNAP_ before it
- * (memory_budget_bytes: TSNAP_MEMORY_BUDGET_BYTES), except the callback; a field that is not 0 or
+ * (memory_budget_bytes: TSNAP_MEMORY_BUDGET_BYTES), except the callbacks; a field that is not 0 or
  * NULL wins. In a context the values that the plan depends on are rank 0's, on all ranks.
  */
 #ifndef TSNAP_CONFIG_H_
@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include <tsnap/event.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,8 +24,8 @@ enum { TSNAP_ON = 1, TSNAP_OFF = 2 };
 enum { TSNAP_LOG_ERROR = 1, TSNAP_LOG_WARNING = 2, TSNAP_LOG_INFO = 3, TSNAP_LOG_DEBUG = 4 };
 
 /*
- * The strings are borrowed for the call that is given the config, log and log_user for as long as
- * the handle that it makes is open.
+ * The strings are borrowed for the call that is given the config; log and event and what they are
+ * given for as long as the handle that it makes is open.
  */
 typedef struct tsnap_config {
   size_t struct_size;
@@ -45,6 +47,16 @@ typedef struct tsnap_config {
   const char *s3_secret_key;
   const char *s3_session_token;
   const char *ca_file; /* PEM file of the authorities trusted for TLS */
+  /* Staging memory that is touched when the context is opened, within the budget, so that the first
+     asynchronous take runs at the speed of memory; 0 = the first take touches what it needs. */
+  uint64_t staging_prefault_bytes;
+  /* A trace of all ranks is written to this file when the context is closed, in the Trace Event
+     format; rank 0 writes it, over what is there; NULL = none. */
+  const char *trace;
+  /* Called at the begin and the end of each phase on this rank, from the thread that it runs in:
+     that of the call, or the library's for what a take does in the background; NULL = none. */
+  void (*event)(const tsnap_event *event, void *user);
+  void *event_user;
 } tsnap_config;
 
 /* clang-format off */
@@ -65,7 +77,11 @@ typedef struct tsnap_config {
     NULL, /* s3_access_key */                  \
     NULL, /* s3_secret_key */                  \
     NULL, /* s3_session_token */               \
-    NULL  /* ca_file */                        \
+    NULL, /* ca_file */                        \
+    0,    /* staging_prefault_bytes */         \
+    NULL, /* trace */                          \
+    NULL, /* event */                          \
+    NULL  /* event_user */                     \
   }
 /* clang-format on */
 

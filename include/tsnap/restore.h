@@ -30,7 +30,8 @@ typedef struct tsnap_restore_options {
   int32_t new_ranks;  /* TSNAP_NEW_RANKS_...; 0 = error, whatever strict says */
   int32_t lost_ranks; /* TSNAP_LOST_RANKS_...; 0 = error, whatever strict says */
   int32_t verify;     /* switch, default on: checksums of the data */
-  /* Of this rank; called from a thread of the library, one call at a time; may be NULL. */
+  /* Of this rank; called from the thread that calls tsnap_restore, about ten times a second; may be
+     NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t read_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
 } tsnap_restore_options;

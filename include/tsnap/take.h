@@ -40,7 +40,8 @@ typedef struct tsnap_take_options {
   uint64_t chunk_bytes;      /* large arrays are cut into chunks of about this; 0 = by store */
   uint64_t slab_bytes;       /* small things are packed into files of about this; 0 = by store */
   const char *metadata;      /* any UTF-8 text, kept with the snapshot; NULL = none */
-  /* Of this rank; called from a thread of the library, one call at a time; may be NULL. */
+  /* Of this rank; called from the thread that calls tsnap_take; after tsnap_take_async has returned,
+     from the library's; one call at a time, about ten a second; may be NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
 } tsnap_take_options;
