@@ -1,8 +1,8 @@
 /*
  * event.h - what an operation is made of, and how it is watched: operations, phases, events.
  *
- * Phases follow each other on a rank, in the order of their numbers, and not all occur in each
- * operation. How long each took, and what it moved, is kept for the last operation
+ * Phases follow each other on a rank, except that a take stages and writes at once; not all occur
+ * in each operation. How long each took, and what it moved, is kept for the last operation
  * (tsnap/statistics.h), told as it happens (the event callback of tsnap_config), and drawn from a
  * trace (TSNAP_TRACE, tsnap report).
  */

@@ -194,6 +194,8 @@ Status ResolveKnobs(Knobs* knobs) {
   TSNAP_TRY(ReadSwitch("TSNAP_DIRECT_IO", &knobs->direct_io));
   TSNAP_TRY(ReadLevel("TSNAP_LOG_LEVEL", &knobs->log_level));
   TSNAP_TRY(ReadSeconds("TSNAP_GC_AGE_SECONDS", &knobs->gc_age_seconds));
+  TSNAP_TRY(ReadBytes("TSNAP_STAGING_PREFAULT_BYTES", &knobs->staging_prefault_bytes));
+  ReadText("TSNAP_TRACE", &knobs->trace);
   ReadText("TSNAP_S3_ENDPOINT", &knobs->s3_endpoint);
   ReadText("TSNAP_S3_REGION", &knobs->s3_region);
   ReadText("TSNAP_S3_ACCESS_KEY", &knobs->s3_access_key);

@@ -31,6 +31,8 @@ struct Knobs {
   int32_t direct_io = 0;  // 0 by file system, 1 on, 2 off
   int32_t log_level = 2;
   double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take
+  uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
+  std::string trace;                    // the file of the trace; "" = none
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
 };
 

@@ -12,9 +12,22 @@ void CopyText(const char* text, std::string* out) {
   if (text != nullptr) *out = text;
 }
 
+tsnap_event PublicEvent(const Event& event) {
+  tsnap_event told = TSNAP_EVENT_INIT;
+  told.operation_number = event.operation_number;
+  told.operation = static_cast<int32_t>(event.operation);
+  told.phase = event.phase;
+  told.is_end = event.is_end;
+  told.status = static_cast<int32_t>(event.status);
+  told.unix_nanoseconds = event.unix_nanoseconds;
+  told.seconds = event.seconds;
+  told.bytes = event.bytes;
+  return told;
+}
+
 }  // namespace
 
-Status ReadConfig(const tsnap_config* config, Knobs* knobs, Log* log) {
+Status ReadConfig(const tsnap_config* config, Knobs* knobs, Log* log, EventCallback* event) {
   tsnap_config full;
   TSNAP_TRY(ReadStruct(config, &full, "tsnap_config"));
   if (full.log_level < 0)
@@ -33,8 +46,16 @@ Status ReadConfig(const tsnap_config* config, Knobs* knobs, Log* log) {
   CopyText(full.s3_secret_key, &knobs->s3_secret_key);
   CopyText(full.s3_session_token, &knobs->s3_session_token);
   CopyText(full.ca_file, &knobs->ca_file);
+  knobs->staging_prefault_bytes = full.staging_prefault_bytes;
+  CopyText(full.trace, &knobs->trace);
   TSNAP_TRY(ResolveKnobs(knobs));
   if (log != nullptr) *log = Log(full.log, full.log_user, knobs->log_level);
+  if (event != nullptr && full.event != nullptr) {
+    *event = [call = full.event, user = full.event_user](const Event& happened) {
+      const tsnap_event told = PublicEvent(happened);
+      call(&told, user);
+    };
+  }
   return Status::Ok();
 }
 

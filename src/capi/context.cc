@@ -1,10 +1,11 @@
-// The functions of tsnap/context.h, take.h and restore.h. Only a context that cannot talk (NULL,
-// closed, of the parent process, in use) returns at once: every other bad argument is taken along
-// into the call, where all ranks learn of it.
+// The functions of tsnap/context.h, take.h, restore.h and statistics.h, and tsnap_take_async. Only
+// a context that cannot talk (NULL, closed, of the parent process, in use) returns at once: every
+// other bad argument is taken along into the call, where all ranks learn of it.
 #include "tsnap/context.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,7 +22,10 @@
 #include "core/close.h"
 #include "core/restore.h"
 #include "core/take.h"
+#include "core/trace.h"
+#include "tsnap/request.h"
 #include "tsnap/restore.h"
+#include "tsnap/statistics.h"
 #include "tsnap/take.h"
 
 namespace tsnap::capi {
@@ -33,9 +37,10 @@ Status PrepareContext(std::unique_ptr<Comm>* comm, const tsnap_config* config, t
   if (out == nullptr) return Invalid("opening a context: out is NULL");
   Knobs knobs;
   Log log;
-  TSNAP_TRY(ReadConfig(config, &knobs, &log));
+  EventCallback event;
+  TSNAP_TRY(ReadConfig(config, &knobs, &log, &event));
   *handle = std::make_unique<tsnap_context>();
-  (*handle)->context = std::make_unique<Context>(std::move(*comm), std::move(knobs), log);
+  (*handle)->context = std::make_unique<Context>(std::move(*comm), knobs, log, std::move(event));
   return Status::Ok();
 }
 
@@ -43,6 +48,7 @@ Status OpenContext(std::unique_ptr<Comm> comm, const tsnap_config* config, tsnap
   std::unique_ptr<tsnap_context> handle;
   const Status local = Protect([&] { return PrepareContext(&comm, config, out, &handle); });
   TSNAP_TRY(Agree(comm != nullptr ? *comm : handle->context->comm(), local));
+  TSNAP_TRY(AgreeOnTrace(*handle->context));
   *out = handle.release();
   return Status::Ok();
 }
@@ -50,7 +56,8 @@ Status OpenContext(std::unique_ptr<Comm> comm, const tsnap_config* config, tsnap
 Status CloseContext(tsnap_context** ctx) {
   if (ctx == nullptr || *ctx == nullptr) return Status::Ok();
   // The parent's threads and communicator are not here: its copy is left alone, and lost.
-  const Status usable = CheckIdle(*ctx, kContextMagic, "context");
+  Status usable = CheckIdle(*ctx, kContextMagic, "context");
+  if (usable.ok()) usable = CheckNotInside((*ctx)->context->IsBackgroundThread());
   if (!usable.ok()) {
     if (usable.code() != Code::kBusy) *ctx = nullptr;
     return usable;
@@ -79,9 +86,8 @@ Status ReadArguments(const char* url, tsnap_state* state, Target* out) {
 
 Status TakeSnapshot(tsnap_context* ctx, const char* url, tsnap_state* state,
                     const tsnap_take_options* options) {
-  TSNAP_TRY(CheckHandle(ctx, kContextMagic, "context"));
   InUse in_use;
-  TSNAP_TRY(in_use.Take(ctx, "context"));
+  TSNAP_TRY(EnterContext(ctx, &in_use));
   Target target;
   TakeOptions full;
   const Status argument = Protect([&]() -> Status {
@@ -91,11 +97,31 @@ Status TakeSnapshot(tsnap_context* ctx, const char* url, tsnap_state* state,
   return Take(*ctx->context, target.url, *target.state, full, argument);
 }
 
+Status BeginTake(tsnap_context* ctx, const char* url, tsnap_state* state,
+                 const tsnap_take_options* options, tsnap_request** out) {
+  InUse in_use;
+  TSNAP_TRY(EnterContext(ctx, &in_use));
+  Target target;
+  TakeOptions full;
+  std::unique_ptr<tsnap_request> request;
+  const Status argument = Protect([&]() -> Status {
+    TSNAP_TRY(ReadArguments(url, state, &target));
+    if (out == nullptr) return Invalid("reading the arguments: out is NULL");
+    request = std::make_unique<tsnap_request>();
+    return ReadTakeOptions(options, &full);
+  });
+  std::shared_ptr<PendingTake> take;
+  TSNAP_TRY(TakeAsync(*ctx->context, target.url, *target.state, full, argument, &take));
+  request->take = std::move(take);
+  request->background = &ctx->context->background();
+  *out = request.release();
+  return Status::Ok();
+}
+
 Status RestoreState(tsnap_context* ctx, const char* url, tsnap_state* state,
                     const tsnap_restore_options* options) {
-  TSNAP_TRY(CheckHandle(ctx, kContextMagic, "context"));
   InUse in_use;
-  TSNAP_TRY(in_use.Take(ctx, "context"));
+  TSNAP_TRY(EnterContext(ctx, &in_use));
   ctx->report_listed = false;
   Target target;
   RestoreOptions full;
@@ -104,6 +130,30 @@ Status RestoreState(tsnap_context* ctx, const char* url, tsnap_state* state,
     return ReadRestoreOptions(options, &full);
   });
   return Restore(*ctx->context, target.url, *target.state, full, argument);
+}
+
+Status FillStatistics(tsnap_context* ctx, tsnap_statistics* out) {
+  TSNAP_TRY(CheckIdle(ctx, kContextMagic, "context"));
+  TSNAP_TRY(CheckOut(out, "tsnap_statistics"));
+  static_assert(kPhaseLimit == TSNAP_PHASE_LIMIT);
+  const Statistics last = ctx->context->observer().last();
+  tsnap_statistics full = TSNAP_STATISTICS_INIT;
+  full.operation_number = last.operation_number;
+  full.operation = static_cast<int32_t>(last.operation);
+  full.status = static_cast<int32_t>(last.status);
+  full.plan_reused = last.plan_reused;
+  full.seconds = last.seconds;
+  full.blocked_seconds = last.blocked_seconds;
+  full.budget_wait_seconds = last.budget_wait_seconds;
+  full.rank_wait_seconds = last.rank_wait_seconds;
+  full.bytes = last.bytes;
+  full.stored_bytes = last.stored_bytes;
+  full.over_budget_bytes = last.over_budget_bytes;
+  full.peak_buffer_bytes = last.peak_buffer_bytes;
+  std::copy(std::begin(last.phase_seconds), std::end(last.phase_seconds), full.phase_seconds);
+  std::copy(std::begin(last.phase_bytes), std::end(last.phase_bytes), full.phase_bytes);
+  WriteStruct(full, out);
+  return Status::Ok();
 }
 
 std::vector<const char*> List(const std::vector<std::string>& texts) {
@@ -174,10 +224,22 @@ int32_t tsnap_take(tsnap_context* ctx, const char* url, tsnap_state* state,
   return Guard([&] { return TakeSnapshot(ctx, url, state, options); });
 }
 
+int32_t tsnap_take_async(tsnap_context* ctx, const char* url, tsnap_state* state,
+                         const tsnap_take_options* options, tsnap_request** out) {
+  if (out != nullptr) *out = nullptr;
+  return Guard([&] { return BeginTake(ctx, url, state, options, out); });
+}
+
 int32_t tsnap_restore(tsnap_context* ctx, const char* url, tsnap_state* state,
                       const tsnap_restore_options* options) {
   return Guard([&] { return RestoreState(ctx, url, state, options); });
 }
+
+int32_t tsnap_context_statistics(tsnap_context* ctx, tsnap_statistics* out) {
+  return Guard([&] { return FillStatistics(ctx, out); });
+}
+
+const char* tsnap_phase_name(int32_t phase) { return PhaseName(phase); }
 
 int32_t tsnap_restore_report(tsnap_context* ctx, tsnap_report* out) {
   return Guard([&] { return FillReport(ctx, out); });

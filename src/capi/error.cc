@@ -90,6 +90,19 @@ Status CheckIdle(const Handle* handle, uint64_t magic, const char* what) {
   return Status::Ok();
 }
 
+Status CheckNotInside(bool is_background_thread) {
+  if (!is_background_thread) return Status::Ok();
+  return {Code::kBusy,
+          "using the context: this is a callback of a take in the background; do not call tsnap on "
+          "its context or request from inside it"};
+}
+
+Status EnterContext(tsnap_context* ctx, InUse* in_use) {
+  TSNAP_TRY(CheckHandle(ctx, kContextMagic, "context"));
+  TSNAP_TRY(CheckNotInside(ctx->context->IsBackgroundThread()));
+  return in_use->Take(ctx, "context");
+}
+
 }  // namespace tsnap::capi
 
 extern "C" const char* tsnap_last_error(void) { return tsnap::capi::ThisThreadsError().shown; }

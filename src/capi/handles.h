@@ -17,10 +17,12 @@
 #include <vector>
 
 #include "base/status.h"
+#include "core/background.h"
 #include "core/context.h"
 #include "core/snapshot.h"
 #include "core/state.h"
 #include "tsnap/context.h"
+#include "tsnap/request.h"
 #include "tsnap/snapshot.h"
 #include "tsnap/state.h"
 
@@ -28,6 +30,7 @@ namespace tsnap::capi {
 
 inline constexpr uint64_t kStateMagic = 0x7473'6e61'7073'7461;
 inline constexpr uint64_t kContextMagic = 0x7473'6e61'7063'7478;
+inline constexpr uint64_t kRequestMagic = 0x7473'6e61'7072'6571;
 inline constexpr uint64_t kSnapshotMagic = 0x7473'6e61'7073'6e70;
 
 class Handle {
@@ -71,6 +74,10 @@ class InUse {
 Status CheckHandle(const Handle* handle, uint64_t magic, const char* what);
 // Also kBusy while a call holds it.
 Status CheckIdle(const Handle* handle, uint64_t magic, const char* what);
+// kBusy on the library's background thread, in a callback: waiting there would be for itself.
+Status CheckNotInside(bool is_background_thread);
+// What every call that uses a context begins with; it holds the context busy.
+Status EnterContext(tsnap_context* ctx, InUse* in_use);
 
 }  // namespace tsnap::capi
 
@@ -91,6 +98,13 @@ struct tsnap_context : tsnap::capi::Handle {
   // What tsnap_restore_report gave out since the last restore; views of the context's report.
   bool report_listed = false;
   std::vector<const char*> missing, unexpected, mismatched, not_restored;
+};
+
+struct tsnap_request : tsnap::capi::Handle {
+  tsnap_request() : Handle(tsnap::capi::kRequestMagic) {}
+
+  std::shared_ptr<tsnap::PendingTake> take;
+  tsnap::Background* background = nullptr;  // the context's; there as long as the take is not done
 };
 
 struct tsnap_snapshot : tsnap::capi::Handle {

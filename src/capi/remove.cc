@@ -13,7 +13,7 @@ namespace {
 Status Remove(const char* url, const tsnap_config* config) {
   if (url == nullptr) return Invalid("removing a snapshot: url is NULL");
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr));
+  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
   return RemoveSnapshot(url, knobs);
 }
 
@@ -22,7 +22,7 @@ Status Collect(const char* url, const tsnap_config* config, const tsnap_gc_optio
   if (url == nullptr) return Invalid("collecting garbage: url is NULL");
   if (out != nullptr) TSNAP_TRY(CheckOut(out, "tsnap_gc_result"));
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr));
+  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
   GcOptions full_options;
   TSNAP_TRY(ReadGcOptions(options, &full_options));
   GcResult result;

@@ -38,7 +38,7 @@ Status OpenSnapshot(const char* url, const tsnap_config* config, tsnap_snapshot*
   if (out == nullptr) return Invalid("opening a snapshot: out is NULL");
   if (url == nullptr) return Invalid("opening a snapshot: url is NULL");
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr));
+  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
   auto handle = std::make_unique<tsnap_snapshot>();
   TSNAP_ASSIGN(handle->snapshot, Snapshot::Open(url, knobs));
   handle->format = fmt::format("native {}", handle->snapshot->record().format_version);
@@ -48,9 +48,8 @@ Status OpenSnapshot(const char* url, const tsnap_config* config, tsnap_snapshot*
 
 // Collective: what is wrong with the arguments is taken along.
 Status OpenOnAll(tsnap_context* ctx, const char* url, tsnap_snapshot** out) {
-  TSNAP_TRY(CheckHandle(ctx, kContextMagic, "context"));
   InUse in_use;
-  TSNAP_TRY(in_use.Take(ctx, "context"));
+  TSNAP_TRY(EnterContext(ctx, &in_use));
   std::unique_ptr<tsnap_snapshot> handle;
   std::string place;
   const Status argument = Protect([&]() -> Status {

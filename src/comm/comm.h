@@ -2,8 +2,12 @@
 // wait is bounded: a rank that does not arrive within the timeout makes it kTimeout, and from then
 // on the communicator is broken: every later call fails at once with kTimeout and closing it is
 // local. No third-party name appears here; src/comm/mpi knows MPI.
+//
+// The application's thread uses one communicator, the library's background thread another one of
+// the same ranks, its twin: what the two say never meets. Each is used by one thread at a time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/timeline.h"
 
 namespace tsnap {
 
@@ -28,7 +33,8 @@ class Comm {
   virtual int size() const = 0;
   virtual int local_ranks() const = 0;  // ranks on this node
   virtual bool broken() const = 0;
-  virtual void Break() = 0;  // from now on broken, without waiting for anyone
+  // From now on broken, without waiting for anyone. Any thread: an operation that waits ends.
+  virtual void Break() = 0;
   virtual void set_timeout_seconds(double seconds) = 0;
   // Called now and then while waiting (at most about once a second), for example to keep a marker
   // fresh.
@@ -44,6 +50,33 @@ class Comm {
   // message runs out the exchange is completed all the same and kNoMemory is returned here only:
   // agree after it.
   virtual Result<std::vector<Message>> Exchange(std::vector<Message> outgoing) = 0;
+
+  // Collective: a communicator of the same ranks for the background thread, with the same timeout.
+  virtual Result<std::unique_ptr<Comm>> MakeTwin() = 0;
+  // Of a twin: its thread may not talk by itself (MPI allows one thread only) and goes on in
+  // visits.
+  virtual bool needs_visits() const { return false; }
+  // By the application's thread: lets the background thread talk until it has to wait.
+  virtual void Visit() {}
+
+  // How long operations have waited for other ranks so far.
+  double waited_seconds() const { return static_cast<double>(waited_ns_.load()) * 1e-9; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }  // may be null
+
+ protected:
+  void NoteWait(int64_t begin_ns, int64_t end_ns) noexcept {
+    waited_ns_ += end_ns - begin_ns;
+    if (timeline_ == nullptr) return;
+    Span span;
+    span.activity = Activity::kWaitRanks;
+    span.begin_ns = begin_ns;
+    span.end_ns = end_ns;
+    timeline_->Add(span);
+  }
+
+ private:
+  std::atomic<int64_t> waited_ns_{0};
+  Timeline* timeline_ = nullptr;
 };
 
 // One process, no MPI.

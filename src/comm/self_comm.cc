@@ -40,6 +40,11 @@ class SelfComm final : public Comm {
     return outgoing;  // what rank 0 sends to itself comes from rank 0
   }
 
+  Result<std::unique_ptr<Comm>> MakeTwin() override {
+    TSNAP_TRY(Usable());
+    return MakeSelfComm();
+  }
+
  private:
   Status Usable() const {
     if (!broken_) return Status::Ok();
@@ -48,7 +53,7 @@ class SelfComm final : public Comm {
         "restart the job");
   }
 
-  bool broken_ = false;
+  std::atomic<bool> broken_{false};
 };
 
 }  // namespace

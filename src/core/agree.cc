@@ -33,6 +33,8 @@ const char* CallName(uint64_t call) {
       return "tsnap_restore";
     case Call::kSnapshotOpen:
       return "tsnap_snapshot_open_all";
+    case Call::kTakeAsync:
+      return "tsnap_take_async";
   }
   return "another function";
 }
@@ -61,14 +63,19 @@ Status Spread(Comm& comm, uint64_t key, const Status& local) {
 
 }  // namespace
 
-Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const Status& local) {
+Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const Status& local,
+                   std::span<uint64_t> smallest) {
   Comm& comm = context.comm();
   if (comm.broken()) return Agree(comm, local);
   const uint64_t sequence = context.NextSequence();
   const uint64_t name = static_cast<uint64_t>(call);
-  std::array<uint64_t, 7> wire = {name,           ~name,           sequence,          ~sequence,
-                                  arguments_hash, ~arguments_hash, KeyOf(comm, local)};
+  // Of one size whatever is called, for the ranks may have called different things.
+  std::array<uint64_t, 7 + kMostShared> wire = {
+      name, ~name, sequence, ~sequence, arguments_hash, ~arguments_hash, KeyOf(comm, local)};
+  const auto shared = std::span(wire).last(kMostShared).first(smallest.size());
+  std::copy(smallest.begin(), smallest.end(), shared.begin());
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
+  std::copy(shared.begin(), shared.end(), smallest.begin());
   if (wire[0] != ~wire[1]) {
     // A rank that closes is gone after this: the others would wait for it in vain.
     if (wire[0] == static_cast<uint64_t>(Call::kClose)) comm.Break();
@@ -99,9 +106,8 @@ Status Agree(Comm& comm, const Status& local) {
   return key == kAllWell ? Status::Ok() : Spread(comm, key, local);
 }
 
-Status SettleStall(Context& context, Status outcome) {
-  Comm& comm = context.comm();
-  uint64_t stuck = context.engine().stuck();
+Status SettleStall(Comm& comm, const Engine& engine, Status outcome) {
+  uint64_t stuck = engine.stuck();
   if (outcome.code() != Code::kTimeout && !comm.broken()) {
     if (Status reduced = comm.Allreduce(std::span(&stuck, 1), Comm::Op::kMax); !reduced.ok()) {
       outcome = std::move(reduced);

@@ -1,17 +1,19 @@
-// Context: one application's use of tsnap: its communicator, buffers, threads and the report of its
-// last restore.
+// Context: one application's use of tsnap: its communicator, buffers and threads, what is pending
+// in the background, and what is remembered of the last take and the last restore.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/knobs.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "comm/comm.h"
+#include "core/background.h"
+#include "core/operation.h"
+#include "core/structure.h"
 #include "engine/engine.h"
 
 namespace tsnap {
@@ -26,28 +28,49 @@ class Context {
  public:
   // Not collective; knobs are resolved. When it throws, comm is still the caller's, who has others
   // to tell.
-  Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log)
-      : knobs_(WithMachineDefaults(knobs, comm->local_ranks())), log_(log) {
-    comm->set_timeout_seconds(knobs_.collective_timeout_seconds);
-    engine_ = std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
-    comm_ = std::move(comm);
-  }
+  Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log, EventCallback event);
+  // Local. What is pending in the background is given up.
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
 
   Comm& comm() { return *comm_; }
   Engine& engine() { return *engine_; }
   const Knobs& knobs() const { return knobs_; }
   const Log& log() const { return log_; }
+  Observer& observer() { return observer_; }
   Report& report() { return report_; }
+  PlannedTake& planned() { return planned_; }
   // Number of the next collective call; ranks that count differently have called different things.
   uint64_t NextSequence() { return ++sequence_; }
 
+  // From here on what the threads do is kept for a trace.
+  void StartTrace();
+
+  // The background: started by the first asynchronous take.
+  Status StartBackground();
+  Background& background() { return *background_; }
+  bool IsBackgroundThread() const { return background_ && background_->IsThisThread(); }
+  bool HasPending() const;
+  const PendingTake* last_pending() const {
+    return background_ ? background_->pending().get() : nullptr;
+  }
+  // Every collective call begins with it: waits for what is pending, which is bounded; gives it up
+  // where the context is broken, and breaks the context where the background is.
+  Status FinishPending();
+
  private:
+  void GiveUpPending();
+
   Knobs knobs_;
   Log log_;
+  Observer observer_;
   std::unique_ptr<Comm> comm_;
   std::unique_ptr<Engine> engine_;
   Report report_;
+  PlannedTake planned_;
   uint64_t sequence_ = 0;
+  std::unique_ptr<Background> background_;  // uses all of the above
 };
 
 }  // namespace tsnap

@@ -156,10 +156,13 @@ class Describer {
 
 }  // namespace
 
-Description::~Description() {
+Description::~Description() { Release(); }
+
+void Description::Release() {
   for (const DescribedStateful& stateful : statefuls) {
     if (stateful.callbacks->release) stateful.callbacks->release();
   }
+  statefuls.clear();
 }
 
 Status Describe(const State& state, Purpose purpose, Description* out) {

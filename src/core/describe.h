@@ -35,6 +35,8 @@ class Description {
   Description(Description&& other) noexcept = default;
   Description& operator=(Description&&) = delete;
   ~Description();
+  // Releases what the statefuls allocated; the objects' values are not needed any more.
+  void Release();
 
   std::vector<LocalObject> objects;
   std::vector<DescribedStateful> statefuls;

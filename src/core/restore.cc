@@ -17,6 +17,7 @@
 #include "core/deliver.h"
 #include "core/describe.h"
 #include "core/open_committed.h"
+#include "core/operation.h"
 #include "core/owned_index.h"
 #include "core/replicated_read.h"
 #include "core/resolve.h"
@@ -38,10 +39,25 @@ class RestoreStory {
  public:
   RestoreStory(Context& context, const std::string& url, State& state,
                const RestoreOptions& options)
-      : context_(context), comm_(context.comm()), url_(url), state_(state), options_(options) {}
+      : context_(context),
+        comm_(context.comm()),
+        url_(url),
+        state_(state),
+        options_(options),
+        operation_(context.observer(), OperationKind::kRestore, url, context.comm()) {}
 
   Status Run(const Status& argument) {
+    Status restored = RunSteps(argument);
+    operation_.Finish(restored.code(), context_.engine().buffers()->peak_bytes());
+    return restored;
+  }
+
+ private:
+  Status RunSteps(const Status& argument) {
     context_.report() = Report();
+    if (context_.HasPending())
+      static_cast<void>(operation_.In(Phase::kPending, [&] { return context_.FinishPending(); }));
+    operation_.MarkCurrent();
     uint64_t hash = 0;
     Status local = argument;
     if (local.ok()) {
@@ -50,21 +66,21 @@ class RestoreStory {
         return Status::Ok();
       });
     }
-    Status restored = AgreeOnCall(context_, Call::kRestore, hash, local);
+    Status restored = operation_.In(
+        Phase::kAgree, [&] { return AgreeOnCall(context_, Call::kRestore, hash, local); });
     if (!restored.ok()) {
       ReportNothingRestored();
       return restored;
     }
     restored = Steps();
-    if (!restored.ok()) restored = SettleStall(context_, std::move(restored));
+    if (!restored.ok()) restored = SettleStall(comm_, context_.engine(), std::move(restored));
     // After a stall a thread may still write into what was described, which then is never released.
     if (context_.engine().stuck()) new (std::nothrow) Description(std::move(description_));
     return restored;
   }
 
- private:
   Status Steps() {
-    Status restored = DescribeState();
+    Status restored = operation_.In(Phase::kDescribe, [&] { return DescribeState(); });
     if (!restored.ok()) {
       ReportNothingRestored();
       return restored;
@@ -75,11 +91,14 @@ class RestoreStory {
   }
 
   Status FetchState() {
-    TSNAP_TRY(OpenPlace());
-    TSNAP_TRY(LoadIndex());
-    TSNAP_TRY(ResolveObjects());
-    TSNAP_TRY(ReadData());
-    return CallLoaded();
+    TSNAP_TRY(operation_.In(Phase::kOpen, [&] { return OpenPlace(); }));
+    TSNAP_TRY(operation_.In(Phase::kResolve, [&]() -> Status {
+      TSNAP_TRY(LoadIndex());
+      return ResolveObjects();
+    }));
+    TSNAP_TRY(operation_.In(
+        Phase::kRead, [&] { return ReadData(); }, &read_bytes_));
+    return operation_.In(Phase::kLoaded, [&] { return CallLoaded(); });
   }
 
   Status DescribeState() {
@@ -130,6 +149,7 @@ class RestoreStory {
         ReadReplicated(comm_, context_.engine(), together,
                        own_status.code() == Code::kTimeout ? own_status : Status::Ok(), &outcomes);
     MarkRestored(together_objects_, outcomes);
+    CountRestored();
     local = own_status.ok() ? std::move(together_status) : std::move(own_status);
     data_status_ = Agree(comm_, local);
     return comm_.broken() ? data_status_ : DeliverValues();
@@ -138,6 +158,18 @@ class RestoreStory {
   // Without outcomes nothing is known to be there.
   void MarkRestored(const std::vector<size_t>& objects, const std::vector<Status>& outcomes) {
     for (size_t i = 0; i < outcomes.size(); ++i) restored_[objects[i]] = outcomes[i].ok();
+  }
+
+  void CountRestored() {
+    uint64_t stored_bytes = 0;
+    for (size_t i = 0; i < restored_.size(); ++i) {
+      if (!restored_[i]) continue;
+      for (const LocalBox& local : description_.objects[i].boxes)
+        read_bytes_ += ViewBytes(local.memory);
+      const ObjectRecord& record = resolution_.records[i];
+      if (record.meta.kind != Kind::kSharded) stored_bytes += record.stored_bytes;
+    }
+    operation_.AddBytes(read_bytes_, stored_bytes);
   }
 
   // Everything that this rank reads for itself: private objects, boxes of sharded ones, replicated
@@ -285,6 +317,7 @@ class RestoreStory {
   const std::string& url_;
   State& state_;
   const RestoreOptions& options_;
+  Operation operation_;
 
   Description description_;
   std::vector<bool> restored_;  // per object
@@ -294,6 +327,7 @@ class RestoreStory {
   Resolution resolution_;
   std::vector<size_t> own_objects_, together_objects_;
   Status data_status_;
+  uint64_t read_bytes_ = 0;  // of user data
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const K
 
 Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url,
                                                     const Status& argument) {
+  TSNAP_TRY(context.FinishPending());
   uint64_t hash = 0;
   if (argument.ok()) hash = Hash64(url);
   TSNAP_TRY(AgreeOnCall(context, Call::kSnapshotOpen, hash, argument));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -17,9 +17,12 @@
 #include "core/agree.h"
 #include "core/claims.h"
 #include "core/commit.h"
+#include "core/deliver.h"
 #include "core/describe.h"
 #include "core/index_exchange.h"
 #include "core/open_committed.h"
+#include "core/operation.h"
+#include "core/structure.h"
 #include "core/survey.h"
 #include "core/write_plan.h"
 #include "engine/codec.h"
@@ -30,6 +33,8 @@ namespace tsnap {
 
 namespace {
 
+constexpr uint64_t kNothingToSay = std::numeric_limits<uint64_t>::max();
+
 uint64_t HashArguments(const std::string& url, const TakeOptions& options) {
   const std::string text = fmt::format(
       "{}\n{} {} {} {} {} {} {} {}", url, options.overwrite, static_cast<int>(options.codec),
@@ -38,37 +43,91 @@ uint64_t HashArguments(const std::string& url, const TakeOptions& options) {
   return Hash64(text);
 }
 
-// One take, step by step; what one step finds out, the next ones use.
+// One take, step by step; what one step finds out, the next ones use. Begin is steps 0 to 3, Finish
+// the rest; of an asynchronous one Stage is the copying of step 4, beside which Finish runs in the
+// background.
 class TakeStory {
  public:
-  TakeStory(Context& context, const std::string& url, State& state, const TakeOptions& options)
-      : context_(context), comm_(context.comm()), url_(url), state_(state), options_(options) {}
+  TakeStory(Context& context, OperationKind kind, const std::string& url,
+            const TakeOptions& options)
+      : context_(context),
+        engine_(context.engine()),
+        kind_(kind),
+        url_(url),
+        options_(options),
+        operation_(context.observer(), kind, url, context.comm()) {}
 
-  Status Run(const Status& argument) {
-    uint64_t hash = 0;
-    Status local = argument;
-    if (local.ok()) {
-      local = Protect([&] {
-        hash = HashArguments(url_, options_);
-        id_.assign(32, '0');
-        return Status::Ok();
-      });
+  // The steps in which it is settled what is to be written. Collective, on the context's own
+  // communicator; after a failure nothing is left of the take.
+  Status Begin(State& state, Status local) {
+    Comm& comm = context_.comm();
+    if (context_.HasPending())
+      static_cast<void>(operation_.In(Phase::kPending, [&] { return context_.FinishPending(); }));
+    operation_.MarkCurrent();
+    if (comm.broken()) return Conclude(comm, Agree(comm, local));
+    if (local.ok())
+      local = operation_.In(
+          Phase::kDescribe, [&] { return DescribeState(state); }, &described_bytes_);
+    if (local.ok()) local = operation_.In(Phase::kOpen, [&] { return OpenPlace(); });
+    const IdleCall idle(comm, [this] { RefreshMarker(); });
+    Status begun = operation_.In(Phase::kAgree, [&] { return AgreeOnTake(local); });
+    if (!begun.ok() && committer_) committer_->Abandon();  // nobody else knows of it yet
+    if (!begun.ok()) return Conclude(comm, std::move(begun), /*together=*/false);
+    if (asynchronous()) begun = Protect([&] { return context_.background().Connect(comm); });
+    if (!begun.ok()) return Conclude(comm, std::move(begun));
+    if (UsesLastPlan()) {
+      operation_.set_plan_reused();
+      return Status::Ok();
     }
-    TSNAP_TRY(AgreeOnCall(context_, Call::kTake, hash, local));
-    const IdleCall idle(comm_);
-    Status taken = Steps();
-    if (!taken.ok()) taken = SettleStall(context_, std::move(taken));
-    // A thread that hangs may still read what was described, which then is never released.
-    if (context_.engine().stuck()) new (std::nothrow) Description(std::move(description_));
-    if (!taken.ok() && !comm_.broken() && committer_) committer_->Abandon();
-    return taken;
+    begun = operation_.In(Phase::kPlan, [&] { return Plan(comm); });
+    return begun.ok() ? Status::Ok() : Conclude(comm, std::move(begun));
+  }
+
+  // Steps 4 to 9. Collective on comm.
+  Status Finish(Comm& comm) {
+    const IdleCall idle(comm, [this] { RefreshMarker(); });
+    return Conclude(comm, FinishSteps(comm));
+  }
+
+  // Local, and never fails: what goes wrong is Finish's to tell.
+  void PrepareStaging(const std::shared_ptr<PendingTake>& pending) {
+    pending_ = pending;
+    local_ = Protect([&] {
+      staged_ = std::make_shared<StagedWrite>(engine_, MakeJob());
+      pending->set_on_cancel([staged = staged_] { staged->Cancel(); });
+      return Status::Ok();
+    });
+    can_stage_ = local_.ok();
+    operation_.WatchTwin(*context_.background().twin());
+  }
+  void Stage() {
+    if (!can_stage_) return;
+    StagingReport report;
+    uint64_t bytes = 0;
+    static_cast<void>(operation_.In(
+        Phase::kStage,
+        [&] {
+          staged_->Stage(options_.progress, &report);
+          bytes = described_bytes_;
+          return Status::Ok();
+        },
+        &bytes));
+    operation_.AddBudgetWait(report.waited_seconds, report.over_budget_bytes);
+  }
+  // The state may change and go from here on.
+  void LetStateGo() {
+    description_.Release();
+    operation_.Unblock();
+    pending_->LetCallerGo();
   }
 
  private:
   // What is called while waiting looks at this take: it ends with it, however that ends.
   class IdleCall {
    public:
-    explicit IdleCall(Comm& comm) : comm_(comm) {}
+    IdleCall(Comm& comm, std::function<void()> call) : comm_(comm) {
+      comm_.set_idle(std::move(call));
+    }
     IdleCall(const IdleCall&) = delete;
     IdleCall& operator=(const IdleCall&) = delete;
     ~IdleCall() { comm_.set_idle({}); }
@@ -77,100 +136,211 @@ class TakeStory {
     Comm& comm_;
   };
 
-  bool IsCommitter() const { return comm_.rank() == 0; }
+  bool IsCommitter() const { return context_.comm().rank() == 0; }
+  bool asynchronous() const { return kind_ == OperationKind::kTakeAsync; }
 
-  Status Steps() {
-    TSNAP_TRY(DescribeState());
-    TSNAP_TRY(OpenPlace());
-    TSNAP_TRY(AgreeOnWhat());
-    TSNAP_TRY(WriteData());
-    TSNAP_TRY(WriteIndexParts());
-    TSNAP_TRY(MakeDurable());
-    TSNAP_TRY(CommitRecord());
-    if (IsCommitter()) committer_->RemoveReplaced();
-    return Status::Ok();
+  void RefreshMarker() {
+    if (committer_) committer_->Refresh();
+  }
+
+  // The end of every take, well or not; together: all ranks are here.
+  Status Conclude(Comm& comm, Status taken, bool together = true) {
+    if (pending_ != nullptr)
+      pending_->AwaitCaller();  // he may be about to release what he described
+    if (!taken.ok() && together) taken = SettleStall(comm, engine_, std::move(taken));
+    // A thread that hangs may still read what was described, which then is never released.
+    if (engine_.stuck()) new (std::nothrow) Description(std::move(description_));
+    if (!taken.ok() && together && !comm.broken() && committer_) {
+      static_cast<void>(operation_.In(Phase::kClean, [&] {
+        committer_->Abandon();
+        return Status::Ok();
+      }));
+    }
+    operation_.Finish(taken.code(), engine_.buffers()->peak_bytes());
+    return taken;
+  }
+
+  Status FinishSteps(Comm& comm) {
+    TSNAP_TRY(operation_.In(
+        Phase::kWrite, [&] { return WriteData(comm); }, &written_bytes_));
+    TSNAP_TRY(operation_.In(Phase::kIndex, [&] { return WriteIndexParts(comm); }));
+    TSNAP_TRY(operation_.In(Phase::kSync, [&] { return MakeDurable(comm); }));
+    TSNAP_TRY(operation_.In(Phase::kCommit, [&] { return CommitRecord(comm); }));
+    if (!IsCommitter()) return Status::Ok();
+    return operation_.In(Phase::kClean, [&] {
+      committer_->RemoveReplaced();
+      return Status::Ok();
+    });
   }
 
   // Step 1. The RNGs are put back at once, whatever the other statefuls drew.
-  Status DescribeState() {
-    return Agree(comm_, Protect([&] {
-                   Status described = Describe(state_, Purpose::kTake, &description_);
-                   Status restored = LoadRngs(description_);
-                   if (described.ok()) described = std::move(restored);
-                   if (described.ok()) described = CheckCodec(options_.codec);
-                   return described;
-                 }));
+  Status DescribeState(State& state) {
+    return Protect([&] {
+      Status described = Describe(state, Purpose::kTake, &description_);
+      Status restored = LoadRngs(description_);
+      if (described.ok()) described = std::move(restored);
+      if (described.ok()) described = CheckCodec(options_.codec);
+      if (!described.ok()) return described;
+      structure_ = HashStructure(description_.objects);
+      std::vector<NamedBytes> sizes;
+      for (const LocalObject& object : description_.objects) {
+        uint64_t bytes = 0;
+        for (const LocalBox& local : object.boxes) bytes += ViewBytes(local.memory);
+        described_bytes_ += bytes;
+        if (operation_.wants_names())
+          sizes.push_back({LocalName(object, context_.comm().rank()), bytes});
+      }
+      operation_.NameObjects(std::move(sizes));
+      return Status::Ok();
+    });
   }
 
-  // The place, what is committed there, and the id that all ranks write under.
+  // The place; on rank 0 also what is committed there, and the id that all ranks write under.
   Status OpenPlace() {
-    Status local = Protect([&] {
+    return Protect([&] {
       TSNAP_ASSIGN(store_, OpenSharedStore(context_, url_, /*create=*/true));
       if (!IsCommitter()) return Status::Ok();
       committer_.emplace(store_, context_.log(), options_.durable);
       return committer_->Open(options_.overwrite);
     });
-    TSNAP_TRY(Agree(comm_, local));
-    if (IsCommitter()) id_ = committer_->id();
-    TSNAP_TRY(comm_.Bcast(std::as_writable_bytes(std::span(id_)), 0));
-    std::array<uint64_t, 2> sizes = {
-        options_.chunk_bytes > 0 ? options_.chunk_bytes : store_->traits().chunk_bytes,
-        options_.slab_bytes > 0 ? options_.slab_bytes : store_->traits().slab_bytes};
-    TSNAP_TRY(comm_.Bcast(std::as_writable_bytes(std::span(sizes)), 0));
-    sizes_ = {std::max(sizes[0], kBlockBytes), std::max(sizes[1], kBlockBytes),
-              options_.codec != Codec::kNone, context_.engine().transfer_bytes()};
-    if (IsCommitter()) comm_.set_idle([this] { committer_->Refresh(); });
+  }
+
+  // Step 0, in one reduction: the same call everywhere, nobody failed, the id and the sizes of rank
+  // 0, and whether each rank's structure is that of its last take.
+  Status AgreeOnTake(Status local) {
+    enum : size_t { kIdHigh, kIdLow, kChunk, kSlab, kUnchanged, kCount };
+    std::array<uint64_t, kCount> shared;
+    shared.fill(kNothingToSay);
+    uint64_t hash = 0;
+    if (local.ok()) {
+      local = Protect([&] {
+        hash = HashArguments(url_, options_);
+        if (IsCommitter()) {
+          const native::IdWords words = native::WordsOfId(committer_->id());
+          shared[kIdHigh] = words.high;
+          shared[kIdLow] = words.low;
+          const StoreTraits& traits = store_->traits();
+          shared[kChunk] = options_.chunk_bytes > 0 ? options_.chunk_bytes : traits.chunk_bytes;
+          shared[kSlab] = options_.slab_bytes > 0 ? options_.slab_bytes : traits.slab_bytes;
+        }
+        shared[kUnchanged] = structure_ == context_.planned().structure;
+        id_.assign(32, '0');
+        return Status::Ok();
+      });
+    }
+    TSNAP_TRY(AgreeOnCall(context_, asynchronous() ? Call::kTakeAsync : Call::kTake, hash, local,
+                          shared));
+    native::WriteId({shared[kIdHigh], shared[kIdLow]}, &id_);
+    sizes_ = {std::max(shared[kChunk], kBlockBytes), std::max(shared[kSlab], kBlockBytes),
+              options_.codec != Codec::kNone, engine_.transfer_bytes()};
+    unchanged_ = shared[kUnchanged] == 1;
     return Status::Ok();
   }
 
-  // Step 2.
-  Status AgreeOnWhat() {
-    const bool check_contents = options_.replicated_check == ReplicatedCheck::kContent;
-    TSNAP_TRY(TakeSurvey(comm_, description_.objects, sizes_.chunk_bytes, check_contents,
-                         Status::Ok(), &survey_));
-    if (!survey_.any_sharded) return Status::Ok();
-    return CheckClaims(comm_, survey_.placement, description_.objects, Status::Ok(), &omissions_);
+  // The same answer on all ranks: what is compared is agreed on, or a constant of the context.
+  bool UsesLastPlan() const {
+    return unchanged_ && sizes_ == context_.planned().sizes &&
+           options_.replicated_check != ReplicatedCheck::kContent;
   }
 
-  // Steps 3 and 4: no communication.
-  Status WriteData() {
-    return Agree(comm_, Protect([&] {
-                   plan_ = PlanWrites(description_.objects, omissions_, survey_, comm_.rank(),
-                                      comm_.size(), sizes_);
-                   WriteJob job{store_,
-                                id_,
-                                static_cast<uint32_t>(comm_.rank()),
-                                plan_.plan,
-                                std::move(plan_.sources),
-                                options_.codec,
-                                options_.durable};
-                   const ProgressCallback progress = [this](uint64_t staged, uint64_t written,
-                                                            uint64_t total) {
-                     if (options_.progress) options_.progress(staged, written, total);
-                     if (IsCommitter()) committer_->Refresh();
-                   };
-                   TSNAP_ASSIGN(extents_, WriteSlabs(context_.engine(), std::move(job), progress));
-                   return Status::Ok();
+  // Steps 2 and 3.
+  Status Plan(Comm& comm) {
+    context_.planned() = {};
+    PlannedTake planned;
+    std::vector<LocalOmission> omissions;
+    const bool check_contents = options_.replicated_check == ReplicatedCheck::kContent;
+    TSNAP_TRY(TakeSurvey(comm, description_.objects, sizes_.chunk_bytes, check_contents,
+                         Status::Ok(), &planned.survey));
+    if (planned.survey.any_sharded) {
+      TSNAP_TRY(CheckClaims(comm, planned.survey.placement, description_.objects, Status::Ok(),
+                            &omissions));
+    }
+    TSNAP_TRY(Agree(comm, Protect([&] {
+                      planned.plan = std::make_shared<const LocalWritePlan>(
+                          PlanWrites(description_.objects, omissions, planned.survey, comm.rank(),
+                                     comm.size(), sizes_));
+                      return Status::Ok();
+                    })));
+    planned.structure = structure_;
+    planned.sizes = sizes_;
+    context_.planned() = std::move(planned);
+    return Status::Ok();
+  }
+
+  WriteJob MakeJob() {
+    plan_ = context_.planned().plan;
+    placement_ = context_.planned().survey.placement;
+    return {store_,
+            id_,
+            static_cast<uint32_t>(context_.comm().rank()),
+            std::shared_ptr<const WritePlan>(plan_, &plan_->plan),
+            SourcesOf(*plan_, description_.objects),
+            options_.codec,
+            options_.durable};
+  }
+
+  // Step 4: no communication.
+  Status WriteData(Comm& comm) {
+    return Agree(comm, Protect([&]() -> Status {
+                   TSNAP_TRY(std::move(local_));
+                   if (asynchronous()) {
+                     TSNAP_ASSIGN(extents_, staged_->Write(BackgroundProgress()));
+                     pending_->AwaitCaller();
+                     if (options_.progress) options_.progress(total_, total_, total_);
+                   } else {
+                     TSNAP_ASSIGN(extents_, WriteSlabs(engine_, MakeJob(), Progress()));
+                   }
+                   uint64_t raw_bytes = 0;
+                   for (const Extent& extent : extents_) {
+                     raw_bytes += extent.raw_bytes;
+                     written_bytes_ += extent.stored_bytes;
+                   }
+                   operation_.AddBytes(raw_bytes, written_bytes_);
+                   return Cancelled();
                  }));
   }
 
+  ProgressCallback Progress() {
+    return [this](uint64_t staged, uint64_t written, uint64_t total) {
+      if (options_.progress) options_.progress(staged, written, total);
+      RefreshMarker();
+    };
+  }
+
+  // The user's callback is called by one thread at a time: by this one when the caller is gone.
+  ProgressCallback BackgroundProgress() {
+    return [this](uint64_t staged, uint64_t written, uint64_t total) {
+      total_ = total;
+      if (options_.progress && pending_->caller_is_gone())
+        options_.progress(staged, written, total);
+      RefreshMarker();
+    };
+  }
+
+  // Not after the last agreement before the commit.
+  Status Cancelled() const {
+    if (pending_ == nullptr || !pending_->cancelled()) return Status::Ok();
+    return {Code::kCancelled, "the take was cancelled: nothing is committed"};
+  }
+
   // Step 5.
-  Status WriteIndexParts() {
-    const IndexJob job{store_.get(),          id_,    survey_.placement, options_.durable,
-                       &description_.objects, &plan_, &extents_};
-    return WriteIndex(comm_, job, Status::Ok(), &summary_);
+  Status WriteIndexParts(Comm& comm) {
+    const IndexJob job{store_.get(),          id_,         placement_, options_.durable,
+                       &description_.objects, plan_.get(), &extents_};
+    return WriteIndex(comm, job, Cancelled(), &summary_);
   }
 
   // Steps 6 and 7: files were synced as they were finished; now their names.
-  Status MakeDurable() {
+  Status MakeDurable(Comm& comm) {
     Status local;
-    if (IsCommitter() && options_.durable) local = Protect([&] { return SyncFolders(); });
-    return Agree(comm_, local);
+    if (IsCommitter() && options_.durable)
+      local = Protect([&] { return SyncFolders(comm.size()); });
+    return Agree(comm, local.ok() ? Cancelled() : local);
   }
 
-  Status SyncFolders() {
+  Status SyncFolders(int ranks) {
     std::set<std::string> folders;
-    for (int rank = 0; rank < comm_.size(); rank += 256)
+    for (int rank = 0; rank < ranks; rank += 256)
       folders.insert(native::SlabFolder(id_, static_cast<uint32_t>(rank)));
     folders.insert({id_ + "/data", id_ + "/index", id_, ""});
     for (const std::string& folder : folders) {
@@ -182,7 +352,7 @@ class TakeStory {
   }
 
   // Steps 8 and 9.
-  Status CommitRecord() {
+  Status CommitRecord(Comm& comm) {
     Status local;
     if (IsCommitter()) {
       local = Protect([&] {
@@ -190,7 +360,7 @@ class TakeStory {
         record.id = id_;
         record.library_version = TSNAP_VERSION_TEXT;
         record.byte_order = native::NativeByteOrder();
-        record.world_size = comm_.size();
+        record.world_size = comm.size();
         record.created_unix_seconds = std::chrono::duration_cast<std::chrono::seconds>(
                                           std::chrono::system_clock::now().time_since_epoch())
                                           .count();
@@ -199,37 +369,88 @@ class TakeStory {
         record.object_count = summary_.object_count;
         record.raw_bytes = summary_.raw_bytes;
         record.stored_bytes = summary_.stored_bytes;
-        record.placement = survey_.placement;
+        record.placement = placement_;
         record.parts = std::move(summary_.parts);
         return committer_->Commit(record);
       });
     }
-    return Agree(comm_, local);
+    return Agree(comm, local);
   }
 
   Context& context_;
-  Comm& comm_;
-  const std::string& url_;
-  State& state_;
-  const TakeOptions& options_;
+  Engine& engine_;
+  const OperationKind kind_;
+  const std::string url_;
+  const TakeOptions options_;
+  Operation operation_;
 
   Description description_;
+  uint64_t described_bytes_ = 0, written_bytes_ = 0, total_ = 0;
+  uint64_t structure_ = 0;
   std::shared_ptr<Store> store_;
   std::optional<Committer> committer_;  // on rank 0
   std::string id_;
   WriteSizes sizes_;
-  Survey survey_;
-  std::vector<LocalOmission> omissions_;
-  LocalWritePlan plan_;
+  bool unchanged_ = false;
+  std::shared_ptr<const LocalWritePlan> plan_;
+  Placement placement_;
+  Status local_;                          // what went wrong while staging was prepared
+  bool can_stage_ = false;                // nothing did; of the calling thread
+  std::shared_ptr<PendingTake> pending_;  // of an asynchronous take
+  std::shared_ptr<StagedWrite> staged_;
   std::vector<Extent> extents_;
   IndexSummary summary_;
 };
+
+// The second half: the story is told to its end in the background.
+class RestOfTake final : public Background::Work {
+ public:
+  explicit RestOfTake(std::shared_ptr<TakeStory> story) : story_(std::move(story)) {}
+  Status Run(Comm& comm) override { return story_->Finish(comm); }
+
+ private:
+  std::shared_ptr<TakeStory> story_;
+};
+
+// A rank that cannot even begin to tell the story says so to the others, who wait for it.
+Status Decline(Context& context, Call call, const Status& why) {
+  static_cast<void>(context.FinishPending());
+  return AgreeOnCall(context, call, 0, why);
+}
 
 }  // namespace
 
 Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options,
             const Status& argument) {
-  return TakeStory(context, url, state, options).Run(argument);
+  std::optional<TakeStory> story;
+  const Status prepared = Protect([&] {
+    story.emplace(context, OperationKind::kTake, url, options);
+    return Status::Ok();
+  });
+  if (!prepared.ok()) return Decline(context, Call::kTake, prepared);
+  TSNAP_TRY(story->Begin(state, argument));
+  return story->Finish(context.comm());
+}
+
+Status TakeAsync(Context& context, const std::string& url, State& state, const TakeOptions& options,
+                 const Status& argument, std::shared_ptr<PendingTake>* out) {
+  std::shared_ptr<TakeStory> story;
+  std::shared_ptr<PendingTake> pending;
+  std::unique_ptr<RestOfTake> rest;
+  const Status prepared = Protect([&] {
+    story = std::make_shared<TakeStory>(context, OperationKind::kTakeAsync, url, options);
+    pending = std::make_shared<PendingTake>();
+    rest = std::make_unique<RestOfTake>(story);
+    return context.StartBackground();
+  });
+  if (!prepared.ok()) return Decline(context, Call::kTakeAsync, prepared);
+  TSNAP_TRY(story->Begin(state, argument));
+  story->PrepareStaging(pending);
+  context.background().Submit(pending, std::move(rest));
+  story->Stage();
+  story->LetStateGo();
+  *out = std::move(pending);
+  return Status::Ok();
 }
 
 }  // namespace tsnap

@@ -1,11 +1,14 @@
-// Taking a snapshot: the nine steps of the design, in order.
+// Taking a snapshot: the nine steps of the design, in order, while the caller waits or in two
+// halves.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/status.h"
 #include "catalog/extent.h"
+#include "core/background.h"
 #include "core/context.h"
 #include "core/state.h"
 #include "engine/engine.h"
@@ -29,5 +32,10 @@ struct TakeOptions {
 // like any other.
 Status Take(Context& context, const std::string& url, State& state, const TakeOptions& options,
             const Status& argument);
+
+// Collective. Returns when the state's memory may change; *out is the rest of it. Failures up to
+// step 3 are returned here, later ones by the pending take, on all ranks alike.
+Status TakeAsync(Context& context, const std::string& url, State& state, const TakeOptions& options,
+                 const Status& argument, std::shared_ptr<PendingTake>* out);
 
 }  // namespace tsnap

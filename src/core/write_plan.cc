@@ -103,8 +103,6 @@ class Planner {
   uint32_t SourceOf(uint32_t object, uint32_t box) {
     if (out_.refs.empty() || out_.refs.back().object != object || out_.refs.back().box != box) {
       out_.refs.push_back({object, box});
-      const LocalBox& local = objects_[object].boxes[box];
-      out_.sources.push_back({local.memory, local.box, objects_[object].meta.path});
     }
     return static_cast<uint32_t>(out_.refs.size() - 1);
   }
@@ -135,6 +133,17 @@ LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
   planner.AddOwn(by_box);
   planner.AddReplicated(survey, rank, size);
   return planner.Finish();
+}
+
+std::vector<WriteSource> SourcesOf(const LocalWritePlan& plan,
+                                   const std::vector<LocalObject>& objects) {
+  std::vector<WriteSource> sources;
+  sources.reserve(plan.refs.size());
+  for (const SourceRef& ref : plan.refs) {
+    const LocalBox& local = objects[ref.object].boxes[ref.box];
+    sources.push_back({local.memory, local.box, objects[ref.object].meta.path});
+  }
+  return sources;
 }
 
 }  // namespace tsnap

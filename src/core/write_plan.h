@@ -9,7 +9,7 @@
 #include "core/claims.h"
 #include "core/describe.h"
 #include "core/survey.h"
-#include "engine/write.h"
+#include "engine/slab_writing.h"
 #include "plan/batch.h"
 
 namespace tsnap {
@@ -20,20 +20,24 @@ struct SourceRef {
   uint32_t box = 0;
 };
 
+// Good for every state of the same structure: it holds no addresses.
 struct LocalWritePlan {
   WritePlan plan;
-  std::vector<WriteSource> sources;
-  std::vector<SourceRef> refs;  // parallel to sources
+  std::vector<SourceRef> refs;  // what plan.extents[i].source counts
 };
 
 struct WriteSizes {
   uint64_t chunk_bytes = 0, slab_bytes = 0;
   bool with_codec = false;
   uint64_t transfer_bytes = kTransferBytes;  // this rank's
+  bool operator==(const WriteSizes&) const = default;
 };
 
 LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
                           const std::vector<LocalOmission>& omissions, const Survey& survey,
                           int rank, int size, const WriteSizes& sizes);
+// Where the plan's bytes lie now, parallel to its refs.
+std::vector<WriteSource> SourcesOf(const LocalWritePlan& plan,
+                                   const std::vector<LocalObject>& objects);
 
 }  // namespace tsnap

@@ -1,5 +1,6 @@
-// Engine: what runs a plan: the buffers of the byte budget and the threads that move segments. One
-// per context or snapshot, kept between operations.
+// Engine: what runs a plan: the buffers of the byte budget, the threads that move segments, and
+// those that copy them out of the user's memory while he waits. One per context or snapshot, kept
+// between operations.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <memory>
 
 #include "base/knobs.h"
+#include "base/timeline.h"
 #include "engine/staging_slots.h"
 #include "engine/worker_pool.h"
 #include "stage/buffer_pool.h"
@@ -16,8 +18,8 @@
 
 namespace tsnap {
 
-// What the user may watch: all three in bytes of user data. Called from the thread that called the
-// library.
+// What the user may watch: all three in bytes of user data. Called from the thread that waits for
+// the transfers.
 using ProgressCallback =
     std::function<void(uint64_t staged_bytes, uint64_t moved_bytes, uint64_t total_bytes)>;
 
@@ -32,6 +34,9 @@ class Engine {
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
   const std::shared_ptr<StagingSlots>& staging() const { return staging_; }
   WorkerPool& workers() { return workers_; }
+  WorkerPool& stagers() { return stagers_; }
+  Timeline* timeline() const { return timeline_; }
+  void set_timeline(Timeline* timeline) { timeline_ = timeline; }  // may be null; outlives this
   // What one transfer moves at most: whole blocks, within the budget.
   uint64_t transfer_bytes() const {
     const uint64_t blocks = buffers_->budget_bytes() / kBlockBytes * kBlockBytes;
@@ -47,7 +52,9 @@ class Engine {
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
-  WorkerPool workers_;  // joined before the buffers go
+  Timeline* timeline_ = nullptr;
+  WorkerPool stagers_;  // both are joined before the buffers go
+  WorkerPool workers_;
 };
 
 // Bytes moved so far; shared by the tasks of one operation.

@@ -1,41 +1,52 @@
-// Writing a plan: each segment is staged, compressed if asked, checksummed block by block and
-// written, within the byte budget. Contiguous host memory is written without a copy where the store
-// allows it.
+// Writing a plan, within the byte budget: straight from the user's memory while he waits
+// (WriteSlabs), or in two halves that overlap (StagedWrite): his thread copies, the background
+// writes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/status.h"
-#include "catalog/array_view.h"
 #include "catalog/extent.h"
 #include "engine/engine.h"
-#include "plan/batch.h"
+#include "engine/slab_writing.h"
 
 namespace tsnap {
-
-// The user's array that planned extents come from.
-struct WriteSource {
-  ArrayView memory;
-  Box memory_box;
-  std::string name;  // of the object, for messages
-};
-
-struct WriteJob {
-  std::shared_ptr<Store> store;
-  std::string id;  // of the snapshot
-  uint32_t writer = 0;
-  WritePlan plan;
-  std::vector<WriteSource> sources;
-  Codec codec = Codec::kNone;
-  bool durable = true;
-};
 
 // Returns the extents as they lie in the slabs, in the order of plan.extents. All slabs are
 // finished (and synced when durable). After kTimeout threads may still read the sources' memory.
 Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
                                        const ProgressCallback& progress);
+
+// How the copying went.
+struct StagingReport {
+  double waited_seconds = 0;       // for memory: the budget was used up
+  uint64_t over_budget_bytes = 0;  // copied only after others had been written
+};
+
+class StagedWrite {
+ public:
+  StagedWrite(Engine& engine, WriteJob job);
+  ~StagedWrite();
+
+  // The first half, by one thread: returns when everything is copied, and the sources' memory is
+  // not needed any more. It waits for the other half only where the budget is used up. A failure is
+  // the other half's to return; so is what ends this one early.
+  void Stage(const ProgressCallback& progress, StagingReport* report);
+  // The other half, by another thread, at any time: writes what is staged, as soon as all is
+  // (copies are not slowed down by writes) or the budget is used up. As WriteSlabs; kCancelled soon
+  // after Cancel.
+  Result<std::vector<Extent>> Write(const ProgressCallback& progress);
+  // By any thread.
+  void Cancel();
+
+ private:
+  struct Shared;  // with the tasks, which may outlive this when they hang
+
+  Engine& engine_;
+  std::shared_ptr<Shared> shared_;
+};
 
 }  // namespace tsnap

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -34,6 +35,16 @@ std::byte* Map(uint64_t bytes) noexcept {
   Unmap(data + before + bytes, kHugePageBytes - before);
   madvise(data + before, bytes, MADV_HUGEPAGE);  // a wish; without it the buffer is only slower
   return data + before;
+}
+
+// All pages at once, where the kernel can (Linux 5.14), which is cheaper than one fault after the
+// other; else they come as they are touched.
+void Populate(std::byte* data, uint64_t bytes) noexcept {
+#ifdef MADV_POPULATE_WRITE
+  madvise(data, bytes, MADV_POPULATE_WRITE);
+#else
+  static_cast<void>(data), static_cast<void>(bytes);
+#endif
 }
 
 }  // namespace
@@ -85,6 +96,24 @@ uint64_t BufferPool::CapacityToGrant(uint64_t need_bytes) noexcept {
 }
 
 Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
+  return Wait(
+      bytes, [] { return false; }, nullptr);
+}
+
+Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes, const std::atomic<bool>& stop,
+                                              double* waited_seconds) {
+  return Wait(
+      bytes, [&] { return stop.load(); }, waited_seconds);
+}
+
+void BufferPool::Wake() {
+  { const std::lock_guard lock(mutex_); }  // whoever looks at his reason now waits already
+  returned_.notify_all();
+}
+
+template <class Stopped>
+Result<BufferPool::Lease> BufferPool::Wait(uint64_t bytes, Stopped stopped,
+                                           double* waited_seconds) {
   if (bytes > std::numeric_limits<uint64_t>::max() / 2) return Status::NoMemory();
   const uint64_t need_bytes = AlignUp(std::max<uint64_t>(bytes, 1), kPageBytes);
   Lease lease;
@@ -92,7 +121,8 @@ Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
 
   std::unique_lock lock(mutex_);
   const uint64_t ticket = next_ticket_++;
-  returned_.wait(lock, [&] {
+  bool gave_up = false;
+  const auto served = [&] {
     if (ticket != served_ticket_) return false;
     if (need_bytes <= standard_bytes_ && !free_.empty()) {
       lease.data_ = PopFree();
@@ -100,16 +130,33 @@ Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
     } else {
       lease.capacity_ = CapacityToGrant(need_bytes);
     }
-    return lease.capacity_ != 0;
-  });
+    if (lease.capacity_ == 0) gave_up = stopped();
+    return lease.capacity_ != 0 || gave_up;
+  };
+  if (!served()) {
+    const auto begin = std::chrono::steady_clock::now();
+    returned_.wait(lock, served);
+    if (waited_seconds != nullptr)
+      *waited_seconds +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
   ++served_ticket_;
+  if (gave_up) {
+    lock.unlock();
+    returned_.notify_all();
+    return Status(Code::kCancelled, "waiting for a buffer was given up");
+  }
   held_bytes_ += lease.capacity_;
   leased_bytes_ += lease.capacity_;
   peak_bytes_ = std::max(peak_bytes_, held_bytes_);
   lock.unlock();
   returned_.notify_all();  // the next one's turn
 
-  if (lease.data_ == nullptr) lease.data_ = Map(lease.capacity_);
+  if (lease.data_ == nullptr) {
+    lease.data_ = Map(lease.capacity_);
+    const bool will_be_filled = need_bytes > lease.capacity_ / 2;
+    if (lease.data_ != nullptr && will_be_filled) Populate(lease.data_, lease.capacity_);
+  }
   lease.pool_ = this;
   if (lease.data_ == nullptr) {
     lease.pool_->Return(&lease);
@@ -121,6 +168,16 @@ Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
                     lease.capacity_));
   }
   return lease;
+}
+
+void BufferPool::Prefault(uint64_t bytes) {
+  std::vector<Lease> leases;
+  const uint64_t count = std::min(CeilDiv(bytes, standard_bytes_), budget_bytes_ / standard_bytes_);
+  while (leases.size() < count) {
+    Result<Lease> lease = Acquire(standard_bytes_);
+    if (!lease.ok()) return;
+    leases.push_back(std::move(lease).value());  // held, so that each one is another one
+  }
 }
 
 void BufferPool::Return(Lease* lease) noexcept {

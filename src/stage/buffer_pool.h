@@ -2,6 +2,7 @@
 // because the first touch of fresh pages costs far more than a copy into warm ones. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -46,10 +47,19 @@ class BufferPool {
   // one lease. Threads are served in the order in which they came, so that a large request is not
   // starved by small ones. kNoMemory when the system has none.
   Result<Lease> Acquire(uint64_t bytes);
+  // The same, but rather than wait gives up with kCancelled when `stop` is set (and Wake called,
+  // for those who wait already). Adds to *waited_seconds how long the budget was used up.
+  Result<Lease> Acquire(uint64_t bytes, const std::atomic<bool>& stop, double* waited_seconds);
+  void Wake();
+  // Maps standard buffers of so many bytes in all, at most the budget, and touches them. What the
+  // system does not give is left out.
+  void Prefault(uint64_t bytes);
   uint64_t budget_bytes() const { return budget_bytes_; }
   uint64_t peak_bytes() const;  // most that was ever held, free buffers included
 
  private:
+  template <class Stopped>
+  Result<Lease> Wait(uint64_t bytes, Stopped stopped, double* waited_seconds);
   void Return(Lease* lease) noexcept;
   uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;  // 0: wait; mutex_ is held
   std::byte* PopFree() noexcept;                           // mutex_ is held

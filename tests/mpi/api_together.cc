@@ -193,6 +193,7 @@ void ReplicatedObjectsAreCompared() {
   }
   ranks.Wait();
   CHECK_TEXT(FilesBelow(folder.path()).empty(), Join(FilesBelow(folder.path())));
+  ranks.Wait();   // rank 0 marks the next place as soon as it gets there
   // Contents are compared where that is asked for.
   State state;
   tsnap_array array = Line(TSNAP_FLOAT64, values, 6);

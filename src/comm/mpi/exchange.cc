@@ -44,6 +44,7 @@ struct MpiComm::ExchangeRun {
 
 Result<std::vector<Message>> MpiComm::Exchange(std::vector<Message> outgoing) {
   TSNAP_TRY(Usable(kOperation));
+  const Operation operation(*this);
   InFlight& memory = *in_flight_;
   memory.outgoing = std::move(outgoing);
   memory.incoming.clear();
@@ -51,7 +52,7 @@ Result<std::vector<Message>> MpiComm::Exchange(std::vector<Message> outgoing) {
   run.tag = static_cast<int>(exchange_count_++ % kTags);
   MPI_Request barrier = MPI_REQUEST_NULL;
   bool in_barrier = false;
-  Backoff backoff(timeout_seconds_, &idle_);
+  Backoff backoff(&manner_);
   while (true) {
     bool moved = false;
     TSNAP_TRY(StartSends(&run, &moved));
@@ -59,14 +60,16 @@ Result<std::vector<Message>> MpiComm::Exchange(std::vector<Message> outgoing) {
     TSNAP_TRY(ReceiveOne(&run, &moved));
     if (in_barrier) {
       int done = 0;
-      TSNAP_TRY(Check(MPI_Test(&barrier, &done, MPI_STATUS_IGNORE), kOperation));
+      TSNAP_TRY(Do(kOperation, [&] { return MPI_Test(&barrier, &done, MPI_STATUS_IGNORE); }));
       if (done) break;
     } else if (run.sends_active == 0 && run.next_message == memory.outgoing.size()) {
-      TSNAP_TRY(Check(MPI_Ibarrier(*comm_, &barrier), kOperation));
+      TSNAP_TRY(Do(kOperation, [&] { return MPI_Ibarrier(*comm_, &barrier); }));
       in_barrier = moved = true;
     }
     if (moved) {
       backoff.Restart();
+    } else if (broken_) {
+      return Usable(kOperation);
     } else if (!backoff.Pause()) {
       return TimedOut(backoff, kOperation);
     }
@@ -125,9 +128,10 @@ Status MpiComm::StartSend(ExchangeRun* run, size_t slot) {
     piece_bytes = std::min(message.bytes.size() - run->sent_bytes, InFlight::kPieceBytes);
     run->sent_bytes += piece_bytes;
   }
-  TSNAP_TRY(Check(MPI_Issend(piece, static_cast<int>(piece_bytes), MPI_BYTE, message.peer, run->tag,
-                             *comm_, &memory.sends[slot]),
-                  kOperation));
+  TSNAP_TRY(Do(kOperation, [&] {
+    return MPI_Issend(piece, static_cast<int>(piece_bytes), MPI_BYTE, message.peer, run->tag,
+                      *comm_, &memory.sends[slot]);
+  }));
   ++run->sends_active;
   if (run->sent_bytes == message.bytes.size()) {
     ++run->next_message;
@@ -141,9 +145,10 @@ Status MpiComm::FinishSends(ExchangeRun* run, bool* moved) {
   if (run->sends_active == 0) return Status::Ok();
   InFlight& memory = *in_flight_;
   int count = 0;
-  TSNAP_TRY(Check(MPI_Testsome(static_cast<int>(InFlight::kSendSlots), memory.sends.data(), &count,
-                               memory.completed.data(), MPI_STATUSES_IGNORE),
-                  kOperation));
+  TSNAP_TRY(Do(kOperation, [&] {
+    return MPI_Testsome(static_cast<int>(InFlight::kSendSlots), memory.sends.data(), &count,
+                        memory.completed.data(), MPI_STATUSES_IGNORE);
+  }));
   if (count > 0) {  // MPI_UNDEFINED, a negative number, cannot be: a send is active
     run->sends_active -= static_cast<size_t>(count);
     *moved = true;
@@ -156,12 +161,13 @@ Status MpiComm::ReceiveOne(ExchangeRun* run, bool* moved) {
   int found = 0;
   MPI_Message handle = MPI_MESSAGE_NULL;
   MPI_Status status;
-  TSNAP_TRY(
-      Check(MPI_Improbe(MPI_ANY_SOURCE, run->tag, *comm_, &found, &handle, &status), kOperation));
+  int count = 0;
+  TSNAP_TRY(Do(kOperation, [&] {
+    const int code = MPI_Improbe(MPI_ANY_SOURCE, run->tag, *comm_, &found, &handle, &status);
+    return code == MPI_SUCCESS && found ? MPI_Get_count(&status, MPI_BYTE, &count) : code;
+  }));
   if (!found) return Status::Ok();
   *moved = true;
-  int count = 0;
-  TSNAP_TRY(Check(MPI_Get_count(&status, MPI_BYTE, &count), kOperation));
   const int source = status.MPI_SOURCE;
   const size_t bytes = static_cast<size_t>(count);
   InFlight::Inbound& inbound = memory.inbound[static_cast<size_t>(source)];
@@ -176,7 +182,7 @@ Status MpiComm::ReceiveOne(ExchangeRun* run, bool* moved) {
     into = memory.incoming[inbound.message].bytes.data() + (inbound.total - inbound.remaining);
   }
   MPI_Request request = MPI_REQUEST_NULL;
-  TSNAP_TRY(Check(MPI_Imrecv(into, count, MPI_BYTE, &handle, &request), kOperation));
+  TSNAP_TRY(Do(kOperation, [&] { return MPI_Imrecv(into, count, MPI_BYTE, &handle, &request); }));
   TSNAP_TRY(Wait(&request, kOperation));
   if (first) {
     BeginMessage(run, source, into, bytes);

@@ -66,9 +66,13 @@ InFlight::InFlight(int size)
 
 namespace {
 
+// A background wait must not take a core from the application.
+constexpr int kBackgroundSleepMicroseconds = 1000;
+
 Status WaitWithoutComm(MPI_Request* request, double timeout_seconds) {
-  IdleCall no_idle_call;
-  Backoff backoff(timeout_seconds, &no_idle_call);
+  Backoff::Manner manner;
+  manner.timeout_seconds = timeout_seconds;
+  Backoff backoff(&manner);
   for (int done = 0; !done;) {
     if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || (!done && !backoff.Pause()))
       return Status::NoMemory();
@@ -126,6 +130,29 @@ MpiComm::~MpiComm() {
   if (initialized && !finalized && comm_ && *comm_ != MPI_COMM_NULL) MPI_Comm_free(comm_.get());
 }
 
+Result<std::unique_ptr<Comm>> MpiComm::MakeTwin() {
+  TSNAP_TRY(Usable("preparing the background"));
+  Result<std::unique_ptr<Comm>> twin = MakeMpiComm(*comm_, manner_.timeout_seconds);
+  if (!twin.ok()) {
+    if (twin.status().code() != Code::kNoMemory) broken_ = true;  // MPI may still work on it
+    return twin;
+  }
+  static_cast<MpiComm&>(**twin).GoToBackground();
+  return twin;
+}
+
+void MpiComm::GoToBackground() {
+  manner_.longest_sleep_microseconds = kBackgroundSleepMicroseconds;
+  int level = MPI_THREAD_SINGLE;
+  if (MPI_Query_thread(&level) != MPI_SUCCESS || level < MPI_THREAD_MULTIPLE)
+    manner_.gate.set_driven();
+}
+
+void MpiComm::Break() {
+  broken_ = true;
+  manner_.gate.Abandon();
+}
+
 Status MpiComm::Prepare(MPI_Comm user) {
   TSNAP_TRY(Check(MPI_Comm_rank(user, &rank_), "opening the context"));
   TSNAP_TRY(Check(MPI_Comm_size(user, &size_), "opening the context"));
@@ -181,7 +208,10 @@ Status MpiComm::MpiFailure(int mpi_code, std::string_view operation) {
   broken_ = true;
   char text[MPI_MAX_ERROR_STRING + 1] = {};
   int length = 0;
-  if (MPI_Error_string(mpi_code, text, &length) != MPI_SUCCESS) length = 0;
+  const bool made = manner_.gate.Call([&] {
+    if (MPI_Error_string(mpi_code, text, &length) != MPI_SUCCESS) length = 0;
+  });
+  if (!made) length = 0;
   return Status(
       Code::kMpi,
       fmt::format(
@@ -200,25 +230,27 @@ Status MpiComm::TimedOut(const Backoff& backoff, std::string_view operation) {
 }
 
 Status MpiComm::Wait(MPI_Request* request, std::string_view operation) {
-  Backoff backoff(timeout_seconds_, &idle_);
+  Backoff backoff(&manner_);
   while (true) {
     int done = 0;
-    TSNAP_TRY(Check(MPI_Test(request, &done, MPI_STATUS_IGNORE), operation));
+    TSNAP_TRY(Do(operation, [&] { return MPI_Test(request, &done, MPI_STATUS_IGNORE); }));
     if (done) return Status::Ok();
+    if (broken_) return Usable(operation);
     if (!backoff.Pause()) return TimedOut(backoff, operation);
   }
 }
 
 Status MpiComm::Allreduce(std::span<uint64_t> values, Op op) {
   TSNAP_TRY(Usable("a reduction"));
+  const Operation operation(*this);
   for (size_t done = 0; done < values.size();) {
     const size_t count = std::min(values.size() - done, InFlight::kReduceValues);
     std::copy_n(values.data() + done, count, in_flight_->reduce_in.get());
     MPI_Request request = MPI_REQUEST_NULL;
-    TSNAP_TRY(
-        Check(MPI_Iallreduce(in_flight_->reduce_in.get(), in_flight_->reduce_out.get(),
-                             static_cast<int>(count), MPI_UINT64_T, MpiOp(op), *comm_, &request),
-              "a reduction"));
+    TSNAP_TRY(Do("a reduction", [&] {
+      return MPI_Iallreduce(in_flight_->reduce_in.get(), in_flight_->reduce_out.get(),
+                            static_cast<int>(count), MPI_UINT64_T, MpiOp(op), *comm_, &request);
+    }));
     TSNAP_TRY(Wait(&request, "a reduction"));
     std::copy_n(in_flight_->reduce_out.get(), count, values.data() + done);
     done += count;
@@ -228,11 +260,13 @@ Status MpiComm::Allreduce(std::span<uint64_t> values, Op op) {
 
 Status MpiComm::Gather(uint64_t mine) {
   TSNAP_TRY(Usable("a gather"));
+  const Operation operation(*this);
   in_flight_->gather_in = mine;
   MPI_Request request = MPI_REQUEST_NULL;
-  TSNAP_TRY(Check(MPI_Iallgather(&in_flight_->gather_in, 1, MPI_UINT64_T,
-                                 in_flight_->gather_out.get(), 1, MPI_UINT64_T, *comm_, &request),
-                  "a gather"));
+  TSNAP_TRY(Do("a gather", [&] {
+    return MPI_Iallgather(&in_flight_->gather_in, 1, MPI_UINT64_T, in_flight_->gather_out.get(), 1,
+                          MPI_UINT64_T, *comm_, &request);
+  }));
   return Wait(&request, "a gather");
 }
 
@@ -249,6 +283,7 @@ Status MpiComm::Allgather(uint64_t mine, std::vector<uint64_t>* all) {
 // Several pieces are in flight, so that one is copied while others travel.
 Status MpiComm::Bcast(ByteSpan bytes, int root) {
   TSNAP_TRY(Usable("a broadcast"));
+  const Operation operation(*this);
   const size_t count = CeilDiv(bytes.size(), InFlight::kBcastPieceBytes);
   const auto piece_of = [&](size_t index) {
     const size_t begin = index * InFlight::kBcastPieceBytes;
@@ -266,9 +301,10 @@ Status MpiComm::Bcast(ByteSpan bytes, int root) {
     if (i < count) {
       const ByteSpan next = piece_of(i);
       if (rank_ == root) std::memcpy(staged, next.data(), next.size());
-      TSNAP_TRY(Check(MPI_Ibcast(staged, static_cast<int>(next.size()), MPI_BYTE, root, *comm_,
-                                 &requests[slot]),
-                      "a broadcast"));
+      TSNAP_TRY(Do("a broadcast", [&] {
+        return MPI_Ibcast(staged, static_cast<int>(next.size()), MPI_BYTE, root, *comm_,
+                          &requests[slot]);
+      }));
     }
   }
   return Status::Ok();
@@ -276,8 +312,9 @@ Status MpiComm::Bcast(ByteSpan bytes, int root) {
 
 Status MpiComm::Barrier() {
   TSNAP_TRY(Usable("a barrier"));
+  const Operation operation(*this);
   MPI_Request request = MPI_REQUEST_NULL;
-  TSNAP_TRY(Check(MPI_Ibarrier(*comm_, &request), "a barrier"));
+  TSNAP_TRY(Do("a barrier", [&] { return MPI_Ibarrier(*comm_, &request); }));
   return Wait(&request, "a barrier");
 }
 

@@ -1,6 +1,7 @@
 // Comm over MPI 3.1: a duplicate of the application's communicator with MPI_ERRORS_RETURN on it, on
 // which every wait is a nonblocking operation that is tested. Must be called by one thread at a
-// time, at any MPI thread level.
+// time, at any MPI thread level; where that is below MPI_THREAD_MULTIPLE, a twin makes its MPI
+// calls on the thread that visits it (gate.h).
 #pragma once
 
 #include <memory>

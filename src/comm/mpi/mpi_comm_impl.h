@@ -3,10 +3,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "comm/mpi/gate.h"
 #include "comm/mpi/mpi_comm.h"
 #include "comm/mpi/wait.h"
 
@@ -51,7 +53,7 @@ struct InFlight {
 
 class MpiComm final : public Comm {
  public:
-  explicit MpiComm(double timeout_seconds) : timeout_seconds_(timeout_seconds) {}
+  explicit MpiComm(double timeout_seconds) { manner_.timeout_seconds = timeout_seconds; }
   ~MpiComm() override;
   MpiComm(const MpiComm&) = delete;
   MpiComm& operator=(const MpiComm&) = delete;
@@ -60,14 +62,17 @@ class MpiComm final : public Comm {
   // collective.
   Status Prepare(MPI_Comm user);
   Status Open(MPI_Comm user);
+  // From here on another thread uses it, in the background: it sleeps longer, and goes on in visits
+  // where MPI allows one thread only.
+  void GoToBackground();
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int local_ranks() const override { return local_ranks_; }
   bool broken() const override { return broken_; }
-  void Break() override { broken_ = true; }
-  void set_timeout_seconds(double seconds) override { timeout_seconds_ = seconds; }
-  void set_idle(std::function<void()> idle) override { idle_.call = std::move(idle); }
+  void Break() override;
+  void set_timeout_seconds(double seconds) override { manner_.timeout_seconds = seconds; }
+  void set_idle(std::function<void()> idle) override { manner_.idle.call = std::move(idle); }
 
   Status Allreduce(std::span<uint64_t> values, Op op) override;
   Status Allgather(uint64_t mine, std::vector<uint64_t>* all) override;
@@ -75,8 +80,30 @@ class MpiComm final : public Comm {
   Status Barrier() override;
   Result<std::vector<Message>> Exchange(std::vector<Message> outgoing) override;
 
+  Result<std::unique_ptr<Comm>> MakeTwin() override;
+  bool needs_visits() const override { return manner_.gate.driven(); }
+  void Visit() override { manner_.gate.Visit(); }
+
  private:
   struct ExchangeRun;  // the state of one Exchange; exchange.cc
+
+  // One operation: visitors wait for its pauses, and its time counts as waiting.
+  class Operation {
+   public:
+    explicit Operation(MpiComm& comm) : comm_(comm), begin_ns_(UnixNanoseconds()) {
+      comm_.manner_.gate.Enter();
+    }
+    ~Operation() {
+      comm_.manner_.gate.Leave();
+      comm_.NoteWait(begin_ns_, UnixNanoseconds());
+    }
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+   private:
+    MpiComm& comm_;
+    const int64_t begin_ns_;
+  };
 
   Status Duplicate(MPI_Comm user);
   Status CountLocalRanks();
@@ -89,6 +116,13 @@ class MpiComm final : public Comm {
   Status TimedOut(const Backoff& backoff, std::string_view operation);
   Status Check(int mpi_code, std::string_view operation) {
     return mpi_code == MPI_SUCCESS ? Status::Ok() : MpiFailure(mpi_code, operation);
+  }
+  // Makes an MPI call, on the thread that may make it.
+  template <class Call>
+  Status Do(std::string_view operation, Call&& call) {
+    int code = MPI_SUCCESS;
+    if (!manner_.gate.Call([&] { code = call(); })) return Usable(operation);
+    return Check(code, operation);
   }
   Status Wait(MPI_Request* request, std::string_view operation);
 
@@ -103,9 +137,8 @@ class MpiComm final : public Comm {
   int rank_ = 0;
   int size_ = 1;
   int local_ranks_ = 1;
-  bool broken_ = false;
-  double timeout_seconds_;
-  IdleCall idle_;
+  std::atomic<bool> broken_{false};
+  Backoff::Manner manner_;
   uint32_t exchange_count_ = 0;
   std::unique_ptr<InFlight> in_flight_;
 };

@@ -13,7 +13,6 @@ namespace {
 constexpr int kSpins = 100;                  // tests without a pause: some ten microseconds
 constexpr double kYieldSeconds = 0.001;      // then the core is offered to others after each test
 constexpr int kFirstSleepMicroseconds = 10;  // then it is left to them
-constexpr int kLastSleepMicroseconds = 200;
 constexpr double kIdlePeriodSeconds = 1;
 // A longer gap between two tests is not waiting: this process was itself stopped (a suspended job),
 // and the others with it. What counts of it is bounded, so that a resumed job goes on.
@@ -30,8 +29,7 @@ void Sleep(int microseconds) {
 
 }  // namespace
 
-Backoff::Backoff(double timeout_seconds, IdleCall* idle)
-    : timeout_seconds_(timeout_seconds), idle_(idle), last_(Clock::now()) {}
+Backoff::Backoff(Manner* manner) : manner_(manner), last_(Clock::now()) {}
 
 void Backoff::Restart() {
   spins_ = 0;
@@ -41,29 +39,33 @@ void Backoff::Restart() {
 }
 
 bool Backoff::Pause() {
-  if (spins_ < kSpins) {
+  const bool driven = manner_->gate.driven();
+  if (!driven && spins_ < kSpins) {
     ++spins_;
     return true;
   }
   const Clock::time_point now = Clock::now();
   waited_seconds_ += std::min(Seconds(now - last_), kLongestGapSeconds);
   last_ = now;
-  if (waited_seconds_ >= timeout_seconds_) return false;
+  if (waited_seconds_ >= manner_->timeout_seconds) return false;
   CallIdle();
+  if (driven) return manner_->gate.Pause();
   if (waited_seconds_ < kYieldSeconds) {
     sched_yield();
   } else {
     sleep_microseconds_ =
-        std::clamp(sleep_microseconds_ * 3 / 2, kFirstSleepMicroseconds, kLastSleepMicroseconds);
+        std::clamp(sleep_microseconds_ * 3 / 2, kFirstSleepMicroseconds,
+                   std::max(kFirstSleepMicroseconds, manner_->longest_sleep_microseconds));
     Sleep(sleep_microseconds_);
   }
   return true;
 }
 
 void Backoff::CallIdle() {
-  if (!idle_->call || Seconds(last_ - idle_->last) < kIdlePeriodSeconds) return;
+  IdleCall& idle = manner_->idle;
+  if (!idle.call || Seconds(last_ - idle.last) < kIdlePeriodSeconds) return;
   try {
-    idle_->call();
+    idle.call();
   } catch (...) {
     // What is done in passing must not end a collective on one rank only; whoever needs it done
     // finds out by himself.
@@ -71,7 +73,7 @@ void Backoff::CallIdle() {
   const Clock::time_point now = Clock::now();
   waited_seconds_ += Seconds(now - last_);
   last_ = now;
-  idle_->last = now;
+  idle.last = now;
 }
 
 }  // namespace tsnap

@@ -1,11 +1,13 @@
 // Backoff: how to wait for something that must be polled, without stealing a core from the ranks
 // that are waited for and without adding much to the latency of a small collective: it spins
-// shortly, then yields, then sleeps longer and longer. Counts the time and says when it is up.
-// Knows no MPI.
+// shortly, then yields, then sleeps longer and longer; behind a driven gate it waits for the next
+// visit instead. Counts the time and says when it is up. Knows no MPI.
 #pragma once
 
 #include <chrono>
 #include <functional>
+
+#include "comm/mpi/gate.h"
 
 namespace tsnap {
 
@@ -18,7 +20,15 @@ struct IdleCall {
 
 class Backoff {
  public:
-  Backoff(double timeout_seconds, IdleCall* idle);
+  // How a communicator waits; shared by its operations.
+  struct Manner {
+    double timeout_seconds = 0;
+    int longest_sleep_microseconds = 200;
+    IdleCall idle;
+    Gate gate;
+  };
+
+  explicit Backoff(Manner* manner);
 
   // After a test that found nothing. False when the time is up.
   bool Pause();
@@ -32,8 +42,7 @@ class Backoff {
 
   void CallIdle();
 
-  double timeout_seconds_;
-  IdleCall* idle_;
+  Manner* manner_;
   int spins_ = 0;
   int sleep_microseconds_ = 0;
   double waited_seconds_ = 0;

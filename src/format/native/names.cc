@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 
 #include "base/bytes.h"
@@ -69,6 +70,21 @@ std::string NewId() {
   for (const std::byte byte : random)
     fmt::format_to(std::back_inserter(id), "{:02x}", std::to_integer<unsigned>(byte));
   return id;
+}
+
+IdWords WordsOfId(const std::string& id) noexcept {
+  IdWords words;
+  std::from_chars(id.data(), id.data() + kIdDigits / 2, words.high, 16);
+  std::from_chars(id.data() + kIdDigits / 2, id.data() + kIdDigits, words.low, 16);
+  return words;
+}
+
+void WriteId(const IdWords& words, std::string* id) noexcept {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (size_t i = 0; i < kIdDigits; ++i) {
+    const uint64_t word = i < kIdDigits / 2 ? words.high : words.low;
+    (*id)[i] = kDigits[word >> (4 * (kIdDigits / 2 - 1 - i % (kIdDigits / 2))) & 15];
+  }
 }
 
 bool IsId(const std::string& text) {

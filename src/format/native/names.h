@@ -18,4 +18,12 @@ std::string SlabKey(const std::string& id, uint32_t writer,
 std::string NewId();
 bool IsId(const std::string& text);
 
+// An id as two numbers, for messages of fixed size.
+struct IdWords {
+  uint64_t high = 0, low = 0;
+};
+IdWords WordsOfId(const std::string& id) noexcept;
+// Writes the 32 digits over those of *id, which has as many.
+void WriteId(const IdWords& words, std::string* id) noexcept;
+
 }  // namespace tsnap::native

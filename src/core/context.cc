@@ -1,0 +1,60 @@
+#include "core/context.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/protect.h"
+
+namespace tsnap {
+
+Context::Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log, EventCallback event)
+    : knobs_(WithMachineDefaults(knobs, comm->local_ranks())),
+      log_(log),
+      observer_(std::move(event)) {
+  comm->set_timeout_seconds(knobs_.collective_timeout_seconds);
+  engine_ = std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
+  engine_->buffers()->Prefault(knobs_.staging_prefault_bytes);
+  comm_ = std::move(comm);
+}
+
+Context::~Context() {
+  if (HasPending()) GiveUpPending();
+}
+
+void Context::StartTrace() {
+  observer_.StartTrace();
+  comm_->set_timeline(observer_.timeline());
+  engine_->set_timeline(observer_.timeline());
+}
+
+Status Context::StartBackground() {
+  if (background_ == nullptr) background_ = std::make_unique<Background>(observer_.timeline());
+  return background_->Start();
+}
+
+bool Context::HasPending() const {
+  return background_ != nullptr && background_->pending() != nullptr &&
+         !background_->pending()->done();
+}
+
+void Context::GiveUpPending() {
+  background_->pending()->Cancel();
+  background_->twin()->Break();
+  background_->Wait(*background_->pending());
+}
+
+Status Context::FinishPending() {
+  if (HasPending()) {
+    if (comm_->broken()) {
+      GiveUpPending();
+    } else {
+      background_->Wait(*background_->pending());
+    }
+  }
+  if (background_ != nullptr && background_->twin() != nullptr && background_->twin()->broken())
+    comm_->Break();
+  return Status::Ok();
+}
+
+}  // namespace tsnap

@@ -1,0 +1,295 @@
+#include "engine/slab_writing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/checksum.h"
+#include "base/knobs.h"
+#include "base/timeline.h"
+#include "engine/codec.h"
+#include "format/native/names.h"
+
+namespace tsnap {
+
+namespace {
+
+constexpr uint64_t kLeastCodedBytes =
+    4096;  // a frame's header eats what a smaller extent could save
+
+void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
+  std::fill(buffer.begin() + static_cast<ptrdiff_t>(begin),
+            buffer.begin() + static_cast<ptrdiff_t>(end), std::byte{0});
+}
+
+}  // namespace
+
+SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
+    : job_(std::move(job)),
+      plan_(*job_.plan),
+      buffers_(engine.buffers()),
+      slots_(engine.staging()),
+      timeline_(engine.timeline()),
+      slabs_(plan_.slab_bytes.size()) {
+  extents_.reserve(plan_.extents.size());
+  for (const PlannedExtent& planned : plan_.extents) {
+    Extent& extent = extents_.emplace_back();
+    extent.writer = job_.writer;
+    extent.slab = planned.slab;
+    extent.offset = planned.offset;
+    extent.raw_bytes = extent.stored_bytes = planned.raw_bytes;
+    extent.box = planned.box;
+    extent.order = planned.order;
+    extent.block_crcs.resize(CeilDiv(planned.raw_bytes, kBlockBytes));
+    meter_.total_bytes += planned.raw_bytes;
+  }
+  for (const Segment& segment : plan_.segments) ++slabs_[segment.slab].segments_left;
+}
+
+Status SlabWriting::WriteSegment(size_t number) {
+  const Segment& segment = plan_.segments[number];
+  SlabFile& slab = slabs_[segment.slab];
+  TSNAP_TRY(Open(segment.slab, &slab));
+  TSNAP_TRY(job_.codec == Codec::kNone ? WritePlain(segment, &slab) : WriteCoded(segment, &slab));
+  return FinishWhenLast(segment.slab, &slab);
+}
+
+// No checksums yet: whoever waits for the copy should not wait for them. With a codec the buffer
+// has room for the frames behind the copy: a thread that holds a lease must not wait for another
+// one.
+Result<BufferPool::Lease> SlabWriting::Stage(size_t number, const std::atomic<bool>& stop,
+                                             double* waited_seconds) {
+  const Segment& segment = plan_.segments[number];
+  const uint64_t frames = job_.codec == Codec::kNone ? 0 : CodedBytes(segment);
+  const uint64_t body = frames == 0 ? segment.bytes : AlignUp(segment.bytes, kExtentAlignment);
+  TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + frames, stop, waited_seconds));
+  const Timeline::Scope span(timeline_, Activity::kStage, RawBytesOf(segment));
+  const ByteSpan buffer = lease.padded();
+  uint64_t end = 0;
+  for (const Piece& piece : PiecesOf(segment)) {
+    ClearGap(buffer, end, piece.buffer_offset);
+    TSNAP_TRY(GatherPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+    end = piece.buffer_offset + piece.bytes;
+  }
+  meter_.staged_bytes += RawBytesOf(segment);
+  return lease;
+}
+
+Status SlabWriting::WriteStaged(size_t number, BufferPool::Lease staged) {
+  const Segment& segment = plan_.segments[number];
+  SlabFile& slab = slabs_[segment.slab];
+  TSNAP_TRY(Open(segment.slab, &slab));
+  const ByteSpan buffer = staged.padded();
+  if (job_.codec == Codec::kNone) {
+    {
+      const StagingSlots::Hold hold(*slots_);
+      const Timeline::Scope span(timeline_, Activity::kStage);
+      for (const Piece& piece : PiecesOf(segment))
+        ChecksumPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes));
+    }
+    TSNAP_TRY(WritePadded(segment, &slab, segment.offset, buffer, segment.bytes));
+  } else {
+    const ByteSpan out = buffer.subspan(AlignUp(segment.bytes, kExtentAlignment));
+    TSNAP_TRY(WriteFrames(segment, &slab, buffer.data(), {}, out));
+  }
+  staged = {};  // others may wait for it, while the slab is synced
+  return FinishWhenLast(segment.slab, &slab);
+}
+
+Status SlabWriting::Open(uint32_t number, SlabFile* slab) {
+  std::lock_guard lock(slab->mutex);
+  if (slab->writer) return Status::Ok();
+  const uint64_t expected = job_.codec == Codec::kNone ? plan_.slab_bytes[number] : 0;
+  TSNAP_ASSIGN(slab->writer,
+               job_.store->Create(native::SlabKey(job_.id, job_.writer, number), expected));
+  slab->end = expected;
+  return Status::Ok();
+}
+
+Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
+  {
+    std::lock_guard lock(slab->mutex);
+    if (--slab->segments_left != 0) return Status::Ok();
+  }
+  const Timeline::Scope span(timeline_, Activity::kWrite);
+  Status finished = slab->writer->Finish(slab->end, job_.durable);
+  slab->writer.reset();
+  return std::move(finished).While("finishing", native::SlabKey(job_.id, job_.writer, number));
+}
+
+uint64_t SlabWriting::RawBytesOf(const Segment& segment) const {
+  uint64_t bytes = 0;
+  for (const Piece& piece : PiecesOf(segment)) bytes += piece.bytes;
+  return bytes;
+}
+
+Mapping SlabWriting::MappingOf(const PlannedExtent& planned) const {
+  const WriteSource& source = job_.sources[planned.source];
+  return {source.memory, source.memory_box, planned.box, planned.order};
+}
+
+const std::string& SlabWriting::NameOf(const Piece& piece) const {
+  return job_.sources[plan_.extents[piece.extent].source].name;
+}
+
+uint64_t SlabWriting::CodedBytes(const Segment& segment) const {
+  uint64_t largest = 0, packed = 0;
+  for (const Piece& piece : PiecesOf(segment)) {
+    largest = std::max(largest, piece.bytes);
+    packed += AlignUp(piece.bytes, kSmallExtentAlignment);
+  }
+  return packed + CompressBound(job_.codec, largest) - largest;
+}
+
+void SlabWriting::Checksum(const Piece& piece, uint64_t begin, ConstByteSpan block) {
+  extents_[piece.extent].block_crcs[(piece.begin + begin) / kBlockBytes] = Crc32c(block);
+}
+
+void SlabWriting::ChecksumPiece(const Piece& piece, ConstByteSpan bytes) {
+  for (uint64_t begin = 0; begin < bytes.size(); begin += kBlockBytes)
+    Checksum(piece, begin, bytes.subspan(begin, std::min(kBlockBytes, bytes.size() - begin)));
+}
+
+Status SlabWriting::GatherPiece(const Piece& piece, ByteSpan out) {
+  const PlannedExtent& planned = plan_.extents[piece.extent];
+  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
+  return stager->Gather(MappingOf(planned), piece.begin, out).While("staging", NameOf(piece));
+}
+
+// Block by block, so that each is still in the cache for its checksum.
+Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
+  const PlannedExtent& planned = plan_.extents[piece.extent];
+  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
+  const Mapping mapping = MappingOf(planned);
+  for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
+    const ByteSpan block = out.subspan(begin, std::min(kBlockBytes, piece.bytes - begin));
+    TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
+    Checksum(piece, begin, block);
+  }
+  return Status::Ok();
+}
+
+// Where the segment is one piece of contiguous host memory that the store can take as it is, else
+// nullptr.
+Result<const std::byte*> SlabWriting::InPlace(const Segment& segment) {
+  const std::byte* nowhere = nullptr;
+  if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1) return nowhere;
+  const Piece& piece = plan_.pieces[segment.first_piece];
+  const PlannedExtent& planned = plan_.extents[piece.extent];
+  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
+  return static_cast<const std::byte*>(
+      stager->Direct(MappingOf(planned), piece.begin, piece.bytes));
+}
+
+Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
+  TSNAP_ASSIGN(const std::byte* in_place, InPlace(segment));
+  if (in_place != nullptr) {
+    const ConstByteSpan bytes(in_place, segment.bytes);
+    {
+      const StagingSlots::Hold hold(*slots_);
+      const Timeline::Scope span(timeline_, Activity::kStage);
+      ChecksumPiece(plan_.pieces[segment.first_piece], bytes);
+    }
+    meter_.staged_bytes += segment.bytes;
+    return Write(segment, slab, segment.offset, bytes);
+  }
+  TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(segment.bytes));
+  const ByteSpan buffer = lease.padded();
+  {
+    const StagingSlots::Hold hold(*slots_);
+    const Timeline::Scope span(timeline_, Activity::kStage, RawBytesOf(segment));
+    uint64_t end = 0;
+    for (const Piece& piece : PiecesOf(segment)) {
+      ClearGap(buffer, end, piece.buffer_offset);
+      TSNAP_TRY(GatherAndChecksum(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+      end = piece.buffer_offset + piece.bytes;
+    }
+  }
+  meter_.staged_bytes += RawBytesOf(segment);
+  return WritePadded(segment, slab, segment.offset, buffer, segment.bytes);
+}
+
+Status SlabWriting::WriteCoded(const Segment& segment, SlabFile* slab) {
+  uint64_t largest = 0;
+  for (const Piece& piece : PiecesOf(segment)) largest = std::max(largest, piece.bytes);
+  largest = AlignUp(largest, kExtentAlignment);
+  TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(largest + CodedBytes(segment)));
+  const ByteSpan scratch = lease.padded().first(largest);
+  const ByteSpan out = lease.padded().subspan(largest);
+  TSNAP_TRY(WriteFrames(segment, slab, nullptr, scratch, out));
+  meter_.staged_bytes += RawBytesOf(segment);
+  return Status::Ok();
+}
+
+// Compresses each extent of the segment into one frame, where that saves something, packs the
+// frames and puts them where the slab ends.
+Status SlabWriting::WriteFrames(const Segment& segment, SlabFile* slab, Raw staged,
+                                ByteSpan scratch, ByteSpan out) {
+  const std::span<const Piece> pieces = PiecesOf(segment);
+  TSNAP_ASSIGN(const uint64_t end, EncodePieces(pieces, staged, scratch, out));
+  uint64_t offset = 0;
+  {
+    std::lock_guard lock(slab->mutex);
+    offset = slab->cursor;
+    slab->cursor = AlignUp(offset + end, kExtentAlignment);
+    slab->end = std::max(slab->end, offset + end);
+  }
+  for (const Piece& piece : pieces) extents_[piece.extent].offset += offset;
+  return WritePadded(segment, slab, offset, out, end);
+}
+
+// Returns where the last frame ends in `out`.
+Result<uint64_t> SlabWriting::EncodePieces(std::span<const Piece> pieces, Raw staged,
+                                           ByteSpan scratch, ByteSpan out) {
+  const StagingSlots::Hold hold(*slots_);
+  const Timeline::Scope span(timeline_, Activity::kStage);
+  uint64_t end = 0;
+  for (const Piece& piece : pieces) {
+    const uint64_t begin = AlignUp(end, kSmallExtentAlignment);
+    ClearGap(out, end, begin);
+    if (staged == nullptr) TSNAP_TRY(GatherPiece(piece, scratch.first(piece.bytes)));
+    const std::byte* raw = staged == nullptr ? scratch.data() : staged + piece.buffer_offset;
+    TSNAP_TRY(EncodePiece(piece, {raw, piece.bytes}, out.subspan(begin), begin));
+    end = begin + extents_[piece.extent].stored_bytes;
+  }
+  return end;
+}
+
+Status SlabWriting::EncodePiece(const Piece& piece, ConstByteSpan raw, ByteSpan out,
+                                uint64_t offset) {
+  Extent& extent = extents_[piece.extent];
+  extent.offset = offset;
+  uint64_t stored = 0;
+  if (raw.size() >= kLeastCodedBytes) {
+    TSNAP_ASSIGN(stored, Compress(job_.codec, raw, out));
+  }
+  if (stored == 0 || stored >= raw.size()) {
+    std::copy(raw.begin(), raw.end(), out.begin());
+    stored = raw.size();
+  } else {
+    extent.codec = job_.codec;
+    extent.stored_bytes = stored;
+    extent.block_crcs.resize(CeilDiv(stored, kBlockBytes));
+  }
+  ChecksumPiece(piece, out.first(stored));
+  return Status::Ok();
+}
+
+Status SlabWriting::WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset,
+                                ByteSpan buffer, uint64_t bytes) {
+  const uint64_t padded = AlignUp(bytes, job_.store->traits().write_alignment);
+  ClearGap(buffer, bytes, padded);
+  return Write(segment, slab, offset, buffer.first(padded));
+}
+
+Status SlabWriting::Write(const Segment& segment, SlabFile* slab, uint64_t offset,
+                          ConstByteSpan bytes) {
+  {
+    const Timeline::Scope span(timeline_, Activity::kWrite, bytes.size());
+    TSNAP_TRY(slab->writer->WriteAt(offset, bytes)
+                  .While("writing object", NameOf(plan_.pieces[segment.first_piece])));
+  }
+  meter_.moved_bytes += RawBytesOf(segment);
+  return Status::Ok();
+}
+
+}  // namespace tsnap

@@ -1,0 +1,116 @@
+// SlabWriting: how the segments of one writer's plan become slabs in a store. A segment is gathered
+// out of the user's memory, compressed if asked, checksummed block by block and written; all at
+// once (WriteSegment), or first copied into a buffer of its own (Stage) and written from there
+// later (WriteStaged), when the user's memory may have changed. Any thread may do any segment,
+// once.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "catalog/array_view.h"
+#include "catalog/extent.h"
+#include "engine/engine.h"
+#include "plan/batch.h"
+#include "stage/buffer_pool.h"
+#include "stage/stager.h"
+#include "store/store.h"
+
+namespace tsnap {
+
+// The user's array that planned extents come from.
+struct WriteSource {
+  ArrayView memory;
+  Box memory_box;
+  std::string name;  // of the object, for messages
+};
+
+struct WriteJob {
+  std::shared_ptr<Store> store;
+  std::string id;  // of the snapshot
+  uint32_t writer = 0;
+  std::shared_ptr<const WritePlan> plan;
+  std::vector<WriteSource> sources;
+  Codec codec = Codec::kNone;
+  bool durable = true;
+};
+
+class SlabWriting {
+ public:
+  SlabWriting(WriteJob job, const Engine& engine);
+
+  size_t segment_count() const { return plan_.segments.size(); }
+  const Store& store() const { return *job_.store; }
+  const Meter& meter() const { return meter_; }
+  // After the last segment: the extents as they lie in the slabs, in the order of plan.extents.
+  std::vector<Extent> TakeExtents() { return std::move(extents_); }
+
+  // Straight from the user's memory; contiguous host memory without a copy where the store allows
+  // it.
+  Status WriteSegment(size_t number);
+
+  // Copies the segment; the user's memory is not needed for it afterwards. kCancelled when `stop`
+  // is set while it waits for the budget, for *waited_seconds.
+  Result<BufferPool::Lease> Stage(size_t number, const std::atomic<bool>& stop,
+                                  double* waited_seconds);
+  Status WriteStaged(size_t number, BufferPool::Lease staged);
+
+ private:
+  // One slab while it is written: opened by the first segment that needs it, finished by the last.
+  struct SlabFile {
+    std::mutex mutex;
+    std::unique_ptr<StoreWriter> writer;  // guarded by mutex until set
+    uint64_t cursor = 0;       // with codec: where the next segment goes; guarded by mutex
+    uint64_t end = 0;          // end of the last extent; guarded by mutex
+    size_t segments_left = 0;  // guarded by mutex
+  };
+  // Where a piece's bytes are: in a staged segment, or still with the user (nullptr).
+  using Raw = const std::byte*;
+
+  Status Open(uint32_t number, SlabFile* slab);
+  Status FinishWhenLast(uint32_t number, SlabFile* slab);
+
+  std::span<const Piece> PiecesOf(const Segment& segment) const {
+    return {plan_.pieces.data() + segment.first_piece, segment.piece_count};
+  }
+  uint64_t RawBytesOf(const Segment& segment) const;
+  Mapping MappingOf(const PlannedExtent& planned) const;
+  const std::string& NameOf(const Piece& piece) const;
+  // Room for the frames of a segment, the last of which may have to be tried in vain.
+  uint64_t CodedBytes(const Segment& segment) const;
+
+  void Checksum(const Piece& piece, uint64_t begin, ConstByteSpan block);
+  void ChecksumPiece(const Piece& piece, ConstByteSpan bytes);
+  Status GatherPiece(const Piece& piece, ByteSpan out);
+  Status GatherAndChecksum(const Piece& piece, ByteSpan out);
+  Result<const std::byte*> InPlace(const Segment& segment);
+
+  Status WritePlain(const Segment& segment, SlabFile* slab);
+  Status WriteCoded(const Segment& segment, SlabFile* slab);
+  Status WriteFrames(const Segment& segment, SlabFile* slab, Raw staged, ByteSpan scratch,
+                     ByteSpan out);
+  Result<uint64_t> EncodePieces(std::span<const Piece> pieces, Raw staged, ByteSpan scratch,
+                                ByteSpan out);
+  Status EncodePiece(const Piece& piece, ConstByteSpan raw, ByteSpan out, uint64_t offset);
+  Status WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset, ByteSpan buffer,
+                     uint64_t bytes);
+  Status Write(const Segment& segment, SlabFile* slab, uint64_t offset, ConstByteSpan bytes);
+
+  const WriteJob job_;
+  const WritePlan& plan_;
+  std::shared_ptr<BufferPool> buffers_;
+  std::shared_ptr<StagingSlots> slots_;
+  Timeline* timeline_;
+  std::vector<SlabFile> slabs_;
+  std::vector<Extent>
+      extents_;  // each piece writes its own extent's checksums: no two threads meet
+  Meter meter_;
+};
+
+}  // namespace tsnap
