@@ -111,6 +111,25 @@ void FailedTakeLeavesGeneratorsAsTheyWere() {
   }
 }
 
+// A restore has generators describe themselves as well: one that brings nothing back leaves them alone.
+void FailedRestoreLeavesGeneratorsAsTheyWere() {
+  const Folder folder(NewFolder());
+  Self context;
+  for (const bool own_parameters : {false, true}) {
+    const Sources sources = SourcesTogether(own_parameters);
+    State empty, state;
+    AddAll(sources, state);
+    CHECK_OK(TakeQuick(context, folder / (own_parameters ? "a" : "b"), empty));
+    SeedAll(sources, 9);
+    const Draws expected = DrawFromAll(sources, kDraws);
+    SeedAll(sources, 9);
+    CHECK_CODE(tsnap_restore(context, (folder / "none").c_str(), state, nullptr), TSNAP_E_NOT_FOUND);
+    CHECK_CODE(tsnap_restore(context, (folder / (own_parameters ? "a" : "b")).c_str(), state, nullptr), TSNAP_E_MISMATCH);
+    CHECK_OK(RestoreLoose(context, folder / (own_parameters ? "a" : "b"), state));
+    CHECK(DrawFromAll(sources, kDraws) == expected);
+  }
+}
+
 void SeveralGeneratorsInOneStateDoNotMeet() {
   const Folder folder(NewFolder());
   Self context;
@@ -428,6 +447,7 @@ int Run(int argc, char** argv) {
                  {{"draws_after_take_are_those_after_restore_and_without_either", DrawsAfterTakeAreThoseAfterRestoreAndWithoutEither},
                   {"describe_that_draws_changes_nothing", DescribeThatDrawsChangesNothing},
                   {"failed_take_leaves_generators_as_they_were", FailedTakeLeavesGeneratorsAsTheyWere},
+                  {"failed_restore_leaves_generators_as_they_were", FailedRestoreLeavesGeneratorsAsTheyWere},
                   {"several_generators_in_one_state_do_not_meet", SeveralGeneratorsInOneStateDoNotMeet},
                   {"two_takes_in_a_row_hold_the_same", TwoTakesInARowHoldTheSame},
                   {"other_process_goes_on_with_the_same_draws", OtherProcessGoesOnWithTheSameDraws},
