@@ -368,6 +368,53 @@ void StoredNonsenseIsRefused() {
 #endif
 }
 
+// What is stored is the state at the call; the take is over for the generators when the call returns.
+void DrawsWhileATakeIsPendingAreNotInIt() {
+  const Folder folder(NewFolder());
+  Self context;
+  const Sources sources = SourcesTogether();
+  State state;
+  Gambler gambler(sources);
+  gambler.Add(state, "a");
+  AddAll(sources, state);
+  std::vector<double> bulk(1 << 20, 1.5);   // so that there is something to write meanwhile
+  const tsnap_array array = Line(TSNAP_FLOAT64, bulk.data(), 1 << 20);
+  CHECK_OK(tsnap_state_add_private(state, "bulk", &array));
+  SeedAll(sources, 31);
+  const Draws expected = DrawFromAll(sources, kDraws);
+
+  for (int number = 0; number < 5; ++number) {
+    const std::string url = folder / std::to_string(number);
+    const tsnap_take_options options = Quick();
+    tsnap_request* request = nullptr;
+    SeedAll(sources, 31);
+    CHECK_OK(tsnap_take_async(context, url.c_str(), state, &options, &request));
+    CHECK(DrawFromAll(sources, kDraws) == expected);   // pending
+    SeedAll(sources, 32);
+    const Draws other = DrawFromAll(sources, kDraws);
+    SeedAll(sources, 32);
+    CHECK_OK(tsnap_request_wait(request));             // puts nothing back
+    CHECK_OK(tsnap_request_free(&request));
+    CHECK(DrawFromAll(sources, kDraws) == other);
+    CHECK_OK(tsnap_restore(context, url.c_str(), state, nullptr));
+    CHECK(DrawFromAll(sources, kDraws) == expected);
+  }
+  // A take right after one that is pending captures what is then, and leaves what the first one staged alone.
+  tsnap_request* first = nullptr;
+  tsnap_request* second = nullptr;
+  SeedAll(sources, 31);
+  CHECK_OK(tsnap_take_async(context, (folder / "first").c_str(), state, nullptr, &first));
+  CHECK(DrawFromAll(sources, kDraws) == expected);
+  CHECK_OK(tsnap_take_async(context, (folder / "second").c_str(), state, nullptr, &second));
+  const Draws further = DrawFromAll(sources, kDraws);
+  CHECK_OK(tsnap_request_free(&first));
+  CHECK_OK(tsnap_request_free(&second));
+  CHECK_OK(tsnap_restore(context, (folder / "first").c_str(), state, nullptr));
+  CHECK(DrawFromAll(sources, kDraws) == expected);
+  CHECK_OK(tsnap_restore(context, (folder / "second").c_str(), state, nullptr));
+  CHECK(DrawFromAll(sources, kDraws) == further);
+}
+
 #ifdef __GLIBC__
 // Nothing of what is restored points to where it came from.
 void RandomRGoesIntoABufferElsewhere() {
@@ -455,6 +502,7 @@ int Run(int argc, char** argv) {
                   {"shared_generator_is_stored_once", SharedGeneratorIsStoredOnce},
                   {"one_registration_for_two_generators_is_refused", OneRegistrationForTwoGeneratorsIsRefused},
                   {"pcg32_is_the_one_of_the_paper", Pcg32IsTheOneOfThePaper},
+                  {"draws_while_a_take_is_pending_are_not_in_it", DrawsWhileATakeIsPendingAreNotInIt},
 #ifdef __GLIBC__
                   {"random_r_goes_into_a_buffer_elsewhere", RandomRGoesIntoABufferElsewhere},
                   {"random_r_of_another_size_is_a_mismatch", RandomROfAnotherSizeIsAMismatch},

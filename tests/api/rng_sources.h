@@ -190,6 +190,18 @@ struct Way {
   int32_t (*take)(tsnap_context* context, const std::string& url, tsnap_state* state);
 };
 
-inline const std::vector<Way> kWays = {{"tsnap_take", TakeQuick}};
+// A failure may come from either call; which, the codes do not tell.
+inline int32_t TakeInBackground(tsnap_context* context, const std::string& url, tsnap_state* state) {
+  const tsnap_take_options options = Quick();
+  tsnap_request* request = nullptr;
+  const int32_t code = tsnap_take_async(context, url.c_str(), state, &options, &request);
+  if (code != TSNAP_OK) {
+    CHECK(request == nullptr);
+    return code;
+  }
+  return tsnap_request_free(&request);
+}
+
+inline const std::vector<Way> kWays = {{"tsnap_take", TakeQuick}, {"tsnap_take_async", TakeInBackground}};
 
 }  // namespace tsnap::test
