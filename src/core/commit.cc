@@ -56,10 +56,12 @@ Status Committer::Open(bool overwrite) {
   return Status::Ok();
 }
 
+bool Committer::wants_refresh() const {
+  return !id_.empty() && std::chrono::steady_clock::now() - refreshed_ >= kRefreshInterval;
+}
+
 void Committer::Refresh() {
-  const auto now = std::chrono::steady_clock::now();
-  if (id_.empty() || now - refreshed_ < kRefreshInterval) return;
-  refreshed_ = now;
+  refreshed_ = std::chrono::steady_clock::now();
   const Status refreshed = Protect([&] {
     TSNAP_TRY(CheckMarker());  // what gc removed stays removed
     return store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false);

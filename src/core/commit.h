@@ -24,13 +24,14 @@ namespace tsnap {
 
 class Committer {
  public:
-  Committer(std::shared_ptr<Store> store, const Log& log, bool durable)
+  Committer(std::shared_ptr<Store> store, Log log, bool durable)
       : store_(std::move(store)), log_(log), durable_(durable) {}
 
   Status Open(bool overwrite);
   const std::string& id() const { return id_; }
-  // Cheap; writes the marker at most once a minute. A failure is only logged: the check before the
-  // commit decides.
+  // Whether it is time for Refresh, which writes the marker; about once a minute. A failure is only
+  // logged: the check before the commit decides.
+  bool wants_refresh() const;
   void Refresh();
   // The record's id is id(). After a failure other than kExists the snapshot may exist: the text
   // says so.
@@ -45,7 +46,7 @@ class Committer {
   void Warn(const Status& status, const char* action);
 
   std::shared_ptr<Store> store_;
-  const Log& log_;
+  const Log log_;
   const bool durable_;
   std::string id_;
   std::string replaced_id_;  // "" = none

@@ -161,10 +161,14 @@ class IndexWriting {
         raw_bytes_ += record.raw_bytes;
         stored_bytes_ += record.stored_bytes;
       }
-      const Bytes encoded = native::EncodeIndexPart(part);
-      TSNAP_TRY(job_.store->Put(native::IndexKey(job_.id, number), encoded, job_.durable)
+      const auto encoded = std::make_shared<const Bytes>(native::EncodeIndexPart(part));
+      TSNAP_TRY(job_.engine
+                    .Watched([encoded, store = job_.store, durable = job_.durable,
+                              key = native::IndexKey(job_.id, number)] {
+                      return store->Put(key, *encoded, durable);
+                    })
                     .While("writing the index"));
-      infos.push_back({number, encoded.size(), Crc32c(encoded)});
+      infos.push_back({number, encoded->size(), Crc32c(*encoded)});
     }
     builders_.clear();
     const auto bytes = std::as_bytes(std::span(infos));

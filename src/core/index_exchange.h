@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "comm/comm.h"
 #include "core/describe.h"
 #include "core/write_plan.h"
+#include "engine/engine.h"
 #include "format/native/commit_record.h"
 #include "store/store.h"
 
@@ -24,7 +26,8 @@ struct IndexSummary {
 };
 
 struct IndexJob {
-  Store* store = nullptr;
+  Engine& engine;
+  std::shared_ptr<Store> store;
   const std::string& id;
   Placement placement;
   bool durable = true;

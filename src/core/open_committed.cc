@@ -10,10 +10,9 @@
 
 namespace tsnap {
 
-Result<std::shared_ptr<Store>> OpenSharedStore(Context& context, const std::string& url,
-                                               bool create) {
-  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, context.knobs(), create));
-  const int ranks = context.comm().size();
+Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url, const Knobs& knobs,
+                                               int ranks, bool create) {
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, knobs, create));
   if (store->traits().shared_by_ranks || ranks == 1) return store;
   return Unsupported(fmt::format(
       "{} is seen by one process only: {} ranks need a place that all share", url, ranks));
@@ -22,14 +21,25 @@ Result<std::shared_ptr<Store>> OpenSharedStore(Context& context, const std::stri
 Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<Store>* store,
                      native::CommitRecord* record) {
   Comm& comm = context.comm();
+  struct Opened {
+    std::shared_ptr<Store> store;
+    Bytes text;
+  };
   Bytes text;
   const Status local = Protect([&] {
-    TSNAP_ASSIGN(*store, OpenSharedStore(context, url, /*create=*/false));
-    if (comm.rank() != 0) return Status::Ok();
-    TSNAP_ASSIGN(const native::CommitRecord read, ReadRecord(**store, nullptr));
-    TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(read));
-    const ConstByteSpan bytes = AsBytes(encoded);
-    text.assign(bytes.begin(), bytes.end());
+    const auto opened = std::make_shared<Opened>();
+    TSNAP_TRY(context.engine().Watched(
+        [opened, url, knobs = context.knobs(), rank = comm.rank(), ranks = comm.size()] {
+          TSNAP_ASSIGN(opened->store, OpenSharedStore(url, knobs, ranks, /*create=*/false));
+          if (rank != 0) return Status::Ok();
+          TSNAP_ASSIGN(const native::CommitRecord read, ReadRecord(*opened->store, nullptr));
+          TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(read));
+          const ConstByteSpan bytes = AsBytes(encoded);
+          opened->text.assign(bytes.begin(), bytes.end());
+          return Status::Ok();
+        }));
+    *store = std::move(opened->store);
+    text = std::move(opened->text);
     return Status::Ok();
   });
   TSNAP_TRY(BroadcastBytes(comm, local, &text));

@@ -11,10 +11,10 @@
 
 namespace tsnap {
 
-// Local: the store of a URL that every rank of the context must see. kUnsupported for one that only
-// this process sees.
-Result<std::shared_ptr<Store>> OpenSharedStore(Context& context, const std::string& url,
-                                               bool create);
+// Local: the store of a URL that so many ranks must see. kUnsupported for one that only this
+// process sees.
+Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url, const Knobs& knobs,
+                                               int ranks, bool create);
 
 // Collective: the record is read and checked by one rank and broadcast.
 Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<Store>* store,

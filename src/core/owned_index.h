@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "base/status.h"
 #include "catalog/index.h"
 #include "comm/comm.h"
+#include "engine/engine.h"
 #include "format/native/commit_record.h"
 #include "store/store.h"
 
@@ -36,7 +38,7 @@ class OwnedIndex {
   OwnedIndex(Comm& comm, const native::CommitRecord& record) : comm_(comm), record_(record) {}
 
   // Local: reads and checks the parts that fall to this rank.
-  Status Load(Store& store);
+  Status Load(Engine& engine, const std::shared_ptr<Store>& store);
 
   // Collective: the records of the keys, in their order; a record with an empty path for what does
   // not exist.

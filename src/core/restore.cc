@@ -115,7 +115,7 @@ class RestoreStory {
 
   Status LoadIndex() {
     index_.emplace(comm_, record_);
-    return Agree(comm_, Protect([&] { return index_->Load(*store_); }));
+    return Agree(comm_, Protect([&] { return index_->Load(context_.engine(), store_); }));
   }
 
   // What is stored for each object, and whether that fits: nothing is read before all ranks agree

@@ -35,7 +35,8 @@ Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std:
   TSNAP_TRY(AgreeOnCall(context, Call::kSnapshotOpen, hash, argument));
   std::shared_ptr<Store> store;
   native::CommitRecord record;
-  TSNAP_TRY(OpenCommitted(context, url, &store, &record));
+  Status opened = OpenCommitted(context, url, &store, &record);
+  if (!opened.ok()) return SettleStall(context.comm(), context.engine(), std::move(opened));
   std::unique_ptr<Snapshot> snapshot;
   TSNAP_TRY(Agree(context.comm(), Protect([&] {
                     snapshot.reset(

@@ -140,7 +140,11 @@ class TakeStory {
   bool asynchronous() const { return kind_ == OperationKind::kTakeAsync; }
 
   void RefreshMarker() {
-    if (committer_) committer_->Refresh();
+    if (!committer_ || !committer_->wants_refresh()) return;
+    static_cast<void>(engine_.Watched([committer = committer_] {
+      committer->Refresh();
+      return Status::Ok();
+    }));
   }
 
   // The end of every take, well or not; together: all ranks are here.
@@ -148,6 +152,7 @@ class TakeStory {
     if (pending_ != nullptr)
       pending_->AwaitCaller();  // he may be about to release what he described
     if (!taken.ok() && together) taken = SettleStall(comm, engine_, std::move(taken));
+    if (taken.code() == Code::kTimeout) comm.Break();
     // A thread that hangs may still read what was described, which then is never released.
     if (engine_.stuck()) new (std::nothrow) Description(std::move(description_));
     if (!taken.ok() && together && !comm.broken() && committer_) {
@@ -197,11 +202,25 @@ class TakeStory {
 
   // The place; on rank 0 also what is committed there, and the id that all ranks write under.
   Status OpenPlace() {
+    struct Opened {
+      std::shared_ptr<Store> store;
+      std::shared_ptr<Committer> committer;
+    };
     return Protect([&] {
-      TSNAP_ASSIGN(store_, OpenSharedStore(context_, url_, /*create=*/true));
-      if (!IsCommitter()) return Status::Ok();
-      committer_.emplace(store_, context_.log(), options_.durable);
-      return committer_->Open(options_.overwrite);
+      const auto opened = std::make_shared<Opened>();
+      Status status = engine_.Watched([opened, url = url_, knobs = context_.knobs(),
+                                       ranks = context_.comm().size(), committing = IsCommitter(),
+                                       log = context_.log(), durable = options_.durable,
+                                       overwrite = options_.overwrite] {
+        TSNAP_ASSIGN(opened->store, OpenSharedStore(url, knobs, ranks, /*create=*/true));
+        if (!committing) return Status::Ok();
+        opened->committer = std::make_shared<Committer>(opened->store, log, durable);
+        return opened->committer->Open(overwrite);
+      });
+      if (engine_.stuck()) return status;  // it is still at work
+      store_ = opened->store;
+      committer_ = opened->committer;
+      return status;
     });
   }
 
@@ -325,26 +344,32 @@ class TakeStory {
 
   // Step 5.
   Status WriteIndexParts(Comm& comm) {
-    const IndexJob job{store_.get(),          id_,         placement_, options_.durable,
-                       &description_.objects, plan_.get(), &extents_};
+    const IndexJob job{engine_,     store_,           id_,
+                       placement_,  options_.durable, &description_.objects,
+                       plan_.get(), &extents_};
     return WriteIndex(comm, job, Cancelled(), &summary_);
   }
 
   // Steps 6 and 7: files were synced as they were finished; now their names.
   Status MakeDurable(Comm& comm) {
     Status local;
-    if (IsCommitter() && options_.durable)
-      local = Protect([&] { return SyncFolders(comm.size()); });
+    if (IsCommitter() && options_.durable) {
+      local = Protect([&] {
+        return engine_.Watched([store = store_, id = id_, ranks = comm.size()] {
+          return SyncFolders(*store, id, ranks);
+        });
+      });
+    }
     return Agree(comm, local.ok() ? Cancelled() : local);
   }
 
-  Status SyncFolders(int ranks) {
+  static Status SyncFolders(Store& store, const std::string& id, int ranks) {
     std::set<std::string> folders;
     for (int rank = 0; rank < ranks; rank += 256)
-      folders.insert(native::SlabFolder(id_, static_cast<uint32_t>(rank)));
-    folders.insert({id_ + "/data", id_ + "/index", id_, ""});
+      folders.insert(native::SlabFolder(id, static_cast<uint32_t>(rank)));
+    folders.insert({id + "/data", id + "/index", id, ""});
     for (const std::string& folder : folders) {
-      Status synced = store_->SyncFolder(folder);
+      Status synced = store.SyncFolder(folder);
       if (!synced.ok() && synced.code() != Code::kNotFound)
         return synced;  // ranks without bytes made no folder
     }
@@ -371,7 +396,8 @@ class TakeStory {
         record.stored_bytes = summary_.stored_bytes;
         record.placement = placement_;
         record.parts = std::move(summary_.parts);
-        return committer_->Commit(record);
+        return engine_.Watched(
+            [committer = committer_, record] { return committer->Commit(record); });
       });
     }
     return Agree(comm, local);
@@ -388,7 +414,7 @@ class TakeStory {
   uint64_t described_bytes_ = 0, written_bytes_ = 0, total_ = 0;
   uint64_t structure_ = 0;
   std::shared_ptr<Store> store_;
-  std::optional<Committer> committer_;  // on rank 0
+  std::shared_ptr<Committer> committer_;  // on rank 0
   std::string id_;
   WriteSizes sizes_;
   bool unchanged_ = false;

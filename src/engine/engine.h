@@ -45,6 +45,14 @@ class Engine {
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
   }
+  // Runs a store call that is no transfer (a record, a marker, the sync of a folder) on a worker,
+  // and watches it like one: kTimeout when it hangs. The closure owns what it touches.
+  Status Watched(std::function<Status()> call) {
+    WorkerPool::Watch watch;
+    watch.stall_seconds = knobs_.io_timeout_seconds;
+    return workers_.Run(
+        1, 1, [call = std::move(call)](size_t) { return call(); }, watch);
+  }
   // True after a stall: threads hang in the storage system and nothing can be moved any more.
   bool stuck() const { return workers_.stuck(); }
 
