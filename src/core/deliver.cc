@@ -1,5 +1,6 @@
 #include "core/deliver.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -19,6 +20,23 @@ Status FillBox(const ObjectMeta& meta, const LocalBox& local) {
   const Bytes zeros(static_cast<size_t>(meta.item_bytes));
   return stager->Fill(local.memory,
                       meta.fill.empty() ? ConstByteSpan(zeros) : ConstByteSpan(meta.fill));
+}
+
+// For each box the numbers of the extents that it meets, ascending.
+std::vector<std::vector<uint32_t>> ExtentsMeeting(const std::vector<Extent>& extents,
+                                                  const std::vector<LocalBox>& boxes) {
+  std::vector<Box> stored, wanted;
+  stored.reserve(extents.size());
+  wanted.reserve(boxes.size());
+  for (const Extent& extent : extents) stored.push_back(extent.box);
+  for (const LocalBox& local : boxes) wanted.push_back(local.box);
+  std::vector<std::vector<uint32_t>> meeting(boxes.size());
+  ForEachMeeting(wanted, stored, [&](uint32_t box, uint32_t extent) {
+    meeting[box].push_back(extent);
+    return true;
+  });
+  for (auto& numbers : meeting) std::sort(numbers.begin(), numbers.end());
+  return meeting;
 }
 
 }  // namespace
@@ -100,13 +118,15 @@ Status AddObjectReads(const ObjectRecord& record, const std::vector<Extent>& ext
                       const std::vector<LocalBox>& boxes, uint32_t object,
                       std::vector<ReadItem>* items) {
   TSNAP_TRY(CheckExtents(record.meta, extents));
-  for (const LocalBox& local : boxes) {
+  const std::vector<std::vector<uint32_t>> meeting = ExtentsMeeting(extents, boxes);
+  for (size_t b = 0; b < boxes.size(); ++b) {
+    const LocalBox& local = boxes[b];
     const size_t first = items->size();
     uint64_t covered = 0;
     std::vector<Box> parts;
-    for (const Extent& extent : extents) {
-      Box wanted = Intersect(extent.box, local.box);
-      if (IsEmpty(wanted)) continue;
+    for (const uint32_t e : meeting[b]) {
+      const Extent& extent = extents[e];
+      const Box wanted = Intersect(extent.box, local.box);
       covered += Volume(wanted);
       parts.push_back(wanted);
       items->push_back({extent, wanted, local.memory, local.box, record.meta.item_bytes, object});

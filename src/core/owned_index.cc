@@ -7,6 +7,7 @@
 
 #include "core/index_io.h"
 #include "core/mailbox.h"
+#include "plan/box_pairs.h"
 
 namespace tsnap {
 
@@ -125,14 +126,19 @@ Status OwnedIndex::AnswerExtents(const TileRecord& question, TileRecord* answer)
   const TileRecord* tile =
       part == parts_.end() ? nullptr : FindTile(part->second, question.path, question.tile);
   if (tile == nullptr) return Status::Ok();  // nothing is stored there
-  for (const Extent& extent : tile->extents) {
-    for (const Extent& wanted : question.extents) {
-      if (wanted.box.ndim != extent.box.ndim || IsEmpty(Intersect(extent.box, wanted.box)))
-        continue;
-      answer->extents.push_back(extent);
-      break;
-    }
-  }
+  if (tile->extents.empty()) return Status::Ok();
+  std::vector<Box> stored, wanted;
+  const int ndim = tile->extents.front().box.ndim;  // the same for all, or the part is damaged
+  for (const Extent& extent : tile->extents) stored.push_back(extent.box);
+  for (const Extent& box : question.extents)
+    if (box.box.ndim == ndim) wanted.push_back(box.box);
+  std::vector<bool> meets(stored.size(), false);
+  ForEachMeeting(stored, wanted, [&](uint32_t extent, uint32_t) {
+    meets[extent] = true;
+    return true;
+  });
+  for (size_t i = 0; i < stored.size(); ++i)
+    if (meets[i]) answer->extents.push_back(tile->extents[i]);
   return Status::Ok();
 }
 

@@ -89,12 +89,14 @@ Numbers Meeting(const Box& cell, std::span<const Box> boxes, const Numbers& numb
 
 class PairFinder {
  public:
-  PairFinder(std::span<const Box> boxes, const std::function<bool(uint32_t, uint32_t)>& visit)
-      : boxes_(boxes), visit_(visit) {}
+  // With a split only pairs of a box before it and one from it on are looked for.
+  PairFinder(std::span<const Box> boxes, const std::function<bool(uint32_t, uint32_t)>& visit,
+             uint32_t split = 0)
+      : boxes_(boxes), visit_(visit), split_(split) {}
 
   // False when the visitor has seen enough. Owns the numbers, and drops them before it goes deeper.
   bool Search(const Box& cell, Numbers numbers) {
-    if (numbers.size() < 2) return true;
+    if (numbers.size() < 2 || OneSided(numbers)) return true;
     if (numbers.size() > kFewBoxes) {
       const Cut cut = BestCut(cell, boxes_, numbers);
       const auto all = static_cast<double>(numbers.size());
@@ -151,7 +153,15 @@ class PairFinder {
     return best;
   }
 
+  bool IsPair(uint32_t i, uint32_t j) const { return split_ == 0 || (i < split_) != (j < split_); }
+
+  bool OneSided(const Numbers& numbers) const {
+    return std::none_of(numbers.begin(), numbers.end(),
+                        [&](uint32_t i) { return IsPair(numbers.front(), i); });
+  }
+
   bool VisitIfMeeting(const Box& cell, uint32_t i, uint32_t j) {
+    if (!IsPair(i, j)) return true;
     const Box &a = boxes_[i], &b = boxes_[j];
     if (!Meet(a, b)) return true;
     for (size_t axis = 0; axis < static_cast<size_t>(cell.ndim); ++axis) {
@@ -163,12 +173,26 @@ class PairFinder {
 
   std::span<const Box> boxes_;
   const std::function<bool(uint32_t, uint32_t)>& visit_;
+  const uint32_t split_;  // 0: any two boxes are a pair
 };
 
 Numbers AllNumbers(std::span<const Box> boxes) {
   Numbers numbers(boxes.size());
   std::iota(numbers.begin(), numbers.end(), 0u);
   return numbers;
+}
+
+// The least box that holds them all.
+Box Around(std::span<const Box> boxes) {
+  Box around = boxes.front();
+  for (const Box& box : boxes) {
+    for (size_t axis = 0; axis < static_cast<size_t>(around.ndim); ++axis) {
+      const int64_t end = std::max(End(around, axis), End(box, axis));
+      around.offset[axis] = std::min(around.offset[axis], box.offset[axis]);
+      around.shape[axis] = end - around.offset[axis];
+    }
+  }
+  return around;
 }
 
 // Volume of the cell that none of the disjoint boxes holds.
@@ -201,6 +225,29 @@ Box Grow(const Box& cell, std::span<const Box> boxes, Box gap) {
 void ForEachPair(const Box& cell, std::span<const Box> boxes,
                  const std::function<bool(uint32_t, uint32_t)>& visit) {
   PairFinder(boxes, visit).Search(cell, AllNumbers(boxes));
+}
+
+void ForEachMeeting(std::span<const Box> left, std::span<const Box> right,
+                    const std::function<bool(uint32_t, uint32_t)>& visit) {
+  std::vector<Box> boxes;
+  Numbers origin;  // of each of them, in its list
+  boxes.reserve(left.size() + right.size());
+  origin.reserve(left.size() + right.size());
+  const auto add = [&](std::span<const Box> list) {
+    for (uint32_t i = 0; i < list.size(); ++i) {
+      if (IsEmpty(list[i])) continue;
+      boxes.push_back(list[i]);
+      origin.push_back(i);
+    }
+  };
+  add(left);
+  const auto split = static_cast<uint32_t>(boxes.size());
+  add(right);
+  if (split == 0 || split == boxes.size()) return;
+  const std::function<bool(uint32_t, uint32_t)> cross = [&](uint32_t i, uint32_t j) {
+    return visit(origin[i], origin[j]);
+  };
+  PairFinder(boxes, cross, split).Search(Around(boxes), AllNumbers(boxes));
 }
 
 Box FindGap(const Box& cell, std::span<const Box> boxes) {

@@ -16,6 +16,11 @@ namespace tsnap {
 void ForEachPair(const Box& cell, std::span<const Box> boxes,
                  const std::function<bool(uint32_t, uint32_t)>& visit);
 
+// The same for pairs of one box of each list: calls visit(i, j) once for each left[i] and right[j]
+// that have a part in common. All boxes have the same ndim; empty ones meet nothing.
+void ForEachMeeting(std::span<const Box> left, std::span<const Box> right,
+                    const std::function<bool(uint32_t, uint32_t)>& visit);
+
 // A box within `cell` that no one of the disjoint boxes touches, as large as it can be grown, or an
 // empty one when they fill the cell. The boxes are not empty and lie within `cell`.
 Box FindGap(const Box& cell, std::span<const Box> boxes);

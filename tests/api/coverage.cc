@@ -75,6 +75,34 @@ void ManyBoxesTileExactly() {
   for (const TestArray& array : other.arrays()) CHECK(array.Holds(1));
 }
 
+// Comparing each with each would outlast the time that a test is given.
+void VeryManyBoxesAreRestored() {
+  constexpr int64_t kPatches = 320, kEdge = 2;   // along each axis; elements along each edge of one
+  const Folder folder(NewFolder());
+  Self context;
+  State state;
+  std::vector<double> data(static_cast<size_t>(kPatches * kPatches * kEdge * kEdge));
+  std::vector<tsnap_array> boxes;
+  for (int64_t i = 0; i < kPatches; ++i) {
+    for (int64_t j = 0; j < kPatches; ++j) {
+      tsnap_array& box = boxes.emplace_back(tsnap_array TSNAP_ARRAY_INIT);
+      box.dtype = TSNAP_FLOAT64;
+      box.ndim = 2;
+      box.shape[0] = box.shape[1] = kEdge;
+      box.offset[0] = i * kEdge;
+      box.offset[1] = j * kEdge;
+      box.data = &data[static_cast<size_t>((i * kPatches + j) * kEdge * kEdge)];
+    }
+  }
+  const int64_t shape[] = {kPatches * kEdge, kPatches * kEdge};
+  CHECK_OK(tsnap_state_add_sharded(state, "amr", shape, boxes.data(), boxes.size()));
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<double>(i);
+  CHECK_OK(TakeQuick(context, folder / "snap", state));
+  std::fill(data.begin(), data.end(), -1.0);
+  CHECK_OK(tsnap_restore(context, (folder / "snap").c_str(), state, nullptr));
+  for (size_t i = 0; i < data.size(); ++i) CHECK(data[i] == static_cast<double>(i));
+}
+
 bool InPatch(const int64_t* place) {
   return (place[0] >= 10 && place[0] < 30 && place[1] >= 20 && place[1] < 50) || (place[0] >= 50 && place[0] < 55 && place[1] < 5);
 }
@@ -177,6 +205,7 @@ int Run(int argc, char** argv) {
                  {{"gaps_are_found", GapsAreFound},
                   {"overlaps_are_found", OverlapsAreFound},
                   {"many_boxes_tile_exactly", ManyBoxesTileExactly},
+                  {"very_many_boxes_are_restored", VeryManyBoxesAreRestored},
                   {"sparse_reads_as_its_fill_item", SparseReadsAsItsFillItem},
                   {"sparse_may_hold_nothing", SparseMayHoldNothing},
                   {"duplicates_are_stored_once", DuplicatesAreStoredOnce},

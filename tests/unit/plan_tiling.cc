@@ -219,6 +219,36 @@ Test(plan_tiling, pairs_are_those_that_meet_each_once) {
   }
 }
 
+Test(plan_tiling, boxes_of_two_lists_that_meet_are_each_found_once) {
+  test::Seeded random;
+  for (int round = 0; round < 200; ++round) {
+    const int ndim = static_cast<int>(random.Int(0, 4));
+    Index shape{};
+    for (size_t axis = 0; axis < static_cast<size_t>(ndim); ++axis) shape[axis] = random.Int(1, 40);
+    const Box cell = WholeBox(ndim, shape);
+    std::vector<Box> lists[2];
+    const bool thin = random.Chance(0.5);
+    for (std::vector<Box>& boxes : lists) {
+      boxes.resize(static_cast<size_t>(random.Int(0, 80)));
+      for (Box& box : boxes) {
+        box = RandomPart(&random, cell);
+        for (size_t axis = 0; thin && axis < static_cast<size_t>(ndim); ++axis)
+          box.shape[axis] = std::min<int64_t>(box.shape[axis], random.Int(0, 3));
+      }
+    }
+    std::vector<std::pair<uint32_t, uint32_t>> expected, found;
+    for (uint32_t i = 0; i < lists[0].size(); ++i)
+      for (uint32_t j = 0; j < lists[1].size(); ++j)
+        if (!IsEmpty(Intersect(lists[0][i], lists[1][j]))) expected.emplace_back(i, j);
+    ForEachMeeting(lists[0], lists[1], [&](uint32_t i, uint32_t j) {
+      found.emplace_back(i, j);
+      return true;
+    });
+    std::sort(found.begin(), found.end());
+    cr_assert(found == expected, "round %d", round);
+  }
+}
+
 Test(plan_tiling, a_gap_is_named_and_nobody_holds_any_of_it) {
   test::Seeded random;
   for (int round = 0; round < 1000; ++round) {
