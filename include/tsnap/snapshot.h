@@ -46,8 +46,8 @@ typedef struct tsnap_snapshot_info {
   int64_t created_unix_seconds; /* when it was committed */
   int64_t world_size;           /* ranks that took it */
   int64_t object_count;
-  uint64_t bytes;               /* of all objects */
-  uint64_t stored_bytes;        /* of all objects, as stored */
+  uint64_t bytes;        /* of all objects */
+  uint64_t stored_bytes; /* of all objects, as stored */
 } tsnap_snapshot_info;
 
 /* clang-format off */
@@ -78,7 +78,7 @@ typedef struct tsnap_object_info {
   int64_t item_bytes;            /* arrays: of an element; else 0 */
   uint64_t bytes;
   uint64_t stored_bytes;
-  int64_t box_count;             /* arrays: boxes it was taken as */
+  int64_t box_count; /* arrays: boxes it was taken as */
 } tsnap_object_info;
 
 /* clang-format off */
@@ -143,8 +143,8 @@ typedef struct tsnap_gc_options {
 
 typedef struct tsnap_gc_result {
   size_t struct_size;
-  int64_t takes_removed;  /* takes whose data was removed (with dry_run: would be) */
-  int64_t takes_kept;     /* uncommitted takes that are too young, or in progress */
+  int64_t takes_removed; /* takes whose data was removed (with dry_run: would be) */
+  int64_t takes_kept;    /* uncommitted takes that are too young, or in progress */
   uint64_t bytes_removed;
 } tsnap_gc_result;
 
@@ -236,8 +236,7 @@ TSNAP_API int32_t tsnap_snapshot_attribute(tsnap_snapshot *snapshot, const char 
  * (index below 0), TSNAP_E_CORRUPT, TSNAP_E_IO and what else the storage gives.
  */
 TSNAP_API int32_t tsnap_snapshot_attribute_at(tsnap_snapshot *snapshot, const char *path,
-                                              int64_t index, const char **name,
-                                              const char **value);
+                                              int64_t index, const char **name, const char **value);
 
 /*
  * Sets what is called during tsnap_read and tsnap_snapshot_verify; NULL for nothing. done_bytes
@@ -328,11 +327,13 @@ TSNAP_API int32_t tsnap_snapshot_verify(tsnap_snapshot *snapshot, int64_t *bad_c
 
 /*
  * Removes the snapshot at url: its commit record first, so that it is whole or does not exist, then
- * its data. Data of takes in progress is left alone. config may be NULL.
+ * its data. Data of takes in progress is left alone, and so is a snapshot that another job commits
+ * there meanwhile. config may be NULL.
  *
  * Not collective; any thread; borrows everything for the call; errors: TSNAP_E_NOT_FOUND (no
- * snapshot there), TSNAP_E_INVALID (bad URL), TSNAP_E_UNSUPPORTED (URL not built in), TSNAP_E_IO,
- * TSNAP_E_AUTH, TSNAP_E_NETWORK, TSNAP_E_TIMEOUT.
+ * snapshot there), TSNAP_E_EXISTS (another one took its place meanwhile), TSNAP_E_INVALID (bad
+ * URL), TSNAP_E_UNSUPPORTED (URL not built in), TSNAP_E_IO, TSNAP_E_AUTH, TSNAP_E_NETWORK,
+ * TSNAP_E_TIMEOUT.
  */
 TSNAP_API int32_t tsnap_remove(const char *url, const tsnap_config *config);
 

@@ -94,18 +94,39 @@ class Collector {
   GcResult* result_;
 };
 
+// Only the record that was read: whoever replaced it meanwhile keeps what is there now.
+Status RemoveRecord(Store& store, const Version& seen) {
+  // One that is too large, or no file at all, has no version.
+  Status removed = seen.tag.empty() ? store.Remove(native::kRecordKey)
+                                    : store.RemoveIf(native::kRecordKey, seen);
+  if (removed.code() == Code::kExists) {
+    return Exists(
+        fmt::format("removing the snapshot at {}: another job committed one there meanwhile, which "
+                    "is left alone; remove it if that one is to go too",
+                    store.url()));
+  }
+  if (removed.code() == Code::kNotFound)
+    return NotFound(
+        fmt::format("there is no snapshot at {} any more: another job removed it "
+                    "meanwhile",
+                    store.url()));
+  return removed.ok() ? removed
+                      : std::move(removed).While("removing the commit record of", store.url());
+}
+
 }  // namespace
 
 Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
   TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
   std::string id;
-  Result<native::CommitRecord> record = ReadRecord(*store, nullptr);
+  Version seen;
+  Result<native::CommitRecord> record = ReadRecord(*store, &seen);
   if (record.ok()) {
     id = record->id;
   } else if (record.status().code() != Code::kCorrupt) {
     return std::move(record).status();
   }
-  TSNAP_TRY(store->Remove(native::kRecordKey).While("removing the commit record of", store->url()));
+  TSNAP_TRY(RemoveRecord(*store, seen));
   TSNAP_TRY(store->SyncFolder(""));
   // A damaged record names nothing that can be trusted: its data is left to gc.
   if (!id.empty())
@@ -115,7 +136,8 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
     empty = false;
     return Status::Ok();
   }));
-  return empty ? store->RemoveAll("") : Status::Ok();
+  if (empty) store->RemovePlace();
+  return Status::Ok();
 }
 
 Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options,

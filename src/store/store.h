@@ -81,6 +81,9 @@ class Store {
                        bool durable) = 0;
   virtual Result<Entry> Stat(const std::string& key) = 0;  // kNotFound when missing
   virtual Status Remove(const std::string& key) = 0;       // OK when it is not there
+  // Removes it only if it is exactly the version that was seen; kExists when another one is there,
+  // kNotFound when none is.
+  virtual Status RemoveIf(const std::string& key, const Version& expected) = 0;
   // Every object below a prefix that ends in "/" (or "" for all), in any order; stops at the first
   // status that is not OK.
   virtual Status List(const std::string& prefix,
@@ -90,6 +93,9 @@ class Store {
                            const std::function<Status(const std::string&)>& visit) = 0;
   // Removes everything below a prefix, and what folders are left empty.
   virtual Status RemoveAll(const std::string& prefix) = 0;
+  // Removes the place itself where nothing is in it, as far as that is allowed: who begins to write
+  // there meanwhile loses nothing. A store without folders does nothing.
+  virtual void RemovePlace() {}
   // Removes what writers that were killed left directly below a prefix under names that no list
   // shows, when it was last changed before then. A store that leaves no such names does nothing.
   virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) {

@@ -49,6 +49,8 @@ class Place {
   X(ListParts, list_parts_gives_folders_and_objects_once)                              \
   X(OddKeys, odd_keys_come_back_as_they_were)                                          \
   X(Remove, remove_can_be_repeated)                                                    \
+  X(RemoveIf, remove_if_needs_the_version_that_was_seen)                               \
+  X(RemoveIfRace, of_one_who_removes_and_one_who_overwrites_a_version_one_wins)        \
   X(RemoveAll, remove_all_removes_what_is_below_and_nothing_else)                      \
   X(Stats, stat_tells_size_and_time)                                                   \
   X(Traits, the_traits_make_sense)                                                     \

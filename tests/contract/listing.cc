@@ -122,6 +122,46 @@ void Remove(Place& place) {
   cr_assert_eq(GetText(*store, "folder/b"), "2");
 }
 
+void RemoveIf(Place& place) {
+  const auto store = place.Open();
+  Version first, second;
+  PutText(*store, "a", "one");
+  GetText(*store, "a", &first);
+  PutText(*store, "a", "two");
+  GetText(*store, "a", &second);
+  EXPECT_CODE(store->RemoveIf("a", first), kExists);
+  cr_assert_eq(GetText(*store, "a"), "two");
+  EXPECT_OK(store->RemoveIf("a", second));
+  EXPECT_CODE(store->Stat("a"), kNotFound);
+  EXPECT_CODE(store->RemoveIf("a", second), kNotFound);
+  EXPECT_CODE(store->RemoveIf("never/there", second), kNotFound);
+  cr_assert(Keys(*store, "").empty());
+  EXPECT_OK(store->PutIf("a", AsBytes("three"), {}, false));
+  cr_assert_eq(GetText(*store, "a"), "three");
+}
+
+void RemoveIfRace(Place& place) {
+  const auto remover = place.Open(), writer = place.Open();
+  for (int round = 0; round < 60; ++round) {
+    Version seen;
+    PutText(*remover, "folder/a", "old " + std::to_string(round));
+    GetText(*remover, "folder/a", &seen);
+    Code removed = Code::kOk, written = Code::kOk;
+    InThreads(2, [&](int i) {
+      if (i == 0) removed = remover->RemoveIf("folder/a", seen).code();
+      if (i == 1) written = writer->PutIf("folder/a", AsBytes("new"), seen, false).code();
+    });
+    if (removed == Code::kOk) {
+      cr_assert_eq(written, Code::kExists);
+      EXPECT_CODE(remover->Stat("folder/a"), kNotFound);
+    } else {
+      cr_assert_eq(removed, Code::kExists);
+      cr_assert_eq(written, Code::kOk);
+      cr_assert_eq(GetText(*remover, "folder/a"), "new");
+    }
+  }
+}
+
 void RemoveAll(Place& place) {
   const auto store = place.Open();
   for (const std::string key : {"a/1", "a/2/3", "a/2/4/5", "ab/1", "a.txt", "z/a/1"}) WriteObject(*store, key, AsBytes(key));

@@ -331,6 +331,23 @@ Test(posix, what_a_killed_writer_left_goes_when_it_is_old) {
   EXPECT_OK(scene.store().RemoveLeftovers("never/there/", 0));
 }
 
+Test(posix, the_place_goes_when_nothing_is_in_it) {
+  Scene scene;
+  Version seen;
+  EXPECT_OK(scene.store().Put("a", AsBytes("one"), false));
+  EXPECT_OK(scene.store().Get("a", 10, &seen));
+  EXPECT_OK(scene.store().PutIf("a", AsBytes("two"), seen, false));
+  EXPECT_OK(scene.store().Get("a", 10, &seen));
+  scene.store().RemovePlace();
+  EXPECT_OK(scene.store().RemoveIf("a", seen));
+  EXPECT_OK(scene.store().Put("b", AsBytes("another"), false));
+  scene.store().RemovePlace();
+  cr_assert(std::filesystem::exists(scene.store().url() + "/b"));
+  EXPECT_OK(scene.store().Remove("b"));
+  scene.store().RemovePlace();
+  cr_assert(!std::filesystem::exists(scene.store().url()));   // the lock file went with what it guarded
+}
+
 Test(posix, opening_without_create_makes_nothing) {
   Scene scene;
   Result<std::unique_ptr<Store>> store = OpenStore(scene / "never/made", Knobs(), false);

@@ -177,6 +177,16 @@ class MemoryStore final : public Store {
     return Status::Ok();
   }
 
+  Status RemoveIf(const std::string& key, const Version& expected) override {
+    std::lock_guard lock(space_->mutex);
+    const Object* object = Find(key);
+    if (object == nullptr) return Missing(key);
+    if (std::to_string(object->version) != expected.tag)
+      return Exists(fmt::format("removing {}/{}: another one is there", url_, key));
+    space_->objects.erase(key);
+    return Status::Ok();
+  }
+
   Status List(const std::string& prefix,
               const std::function<Status(const Entry&)>& visit) override {
     std::vector<Entry> entries;

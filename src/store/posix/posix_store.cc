@@ -88,6 +88,12 @@ class PosixStore final : public Store {
     return FailedTo("removing", PathOf(key), error);
   }
 
+  Status RemoveIf(const std::string& key, const Version& expected) override {
+    const Status removed = posix::RemoveIf(PathOf(key), expected, lock_timeout_seconds_);
+    open_files_.Forget();
+    return removed;
+  }
+
   Status List(const std::string& prefix,
               const std::function<Status(const Entry&)>& visit) override {
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();
@@ -111,6 +117,8 @@ class PosixStore final : public Store {
     open_files_.Forget();  // what was opened meanwhile
     return removed;
   }
+
+  void RemovePlace() override { ::rmdir(root_.c_str()); }
 
   Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) override {
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();

@@ -153,4 +153,19 @@ Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expect
   return PutOver(path, bytes, expected, &temporary, durable, lock_timeout_seconds);
 }
 
+Status RemoveIf(const std::string& path, const Version& expected, double lock_timeout_seconds) {
+  const std::string folder = ParentOf(path);
+  TSNAP_ASSIGN(const FolderLock lock, FolderLock::Acquire(folder, lock_timeout_seconds));
+  const Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
+  if (!found.ok()) return found.status();
+  if (VersionOf(*found) != expected)
+    return Exists(fmt::format("removing {}: another one is there", path));
+  // After a lost answer it is gone all the same.
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FailedTo("removing", path, errno);
+  // Nobody needs it now, so that an empty place may go; who waits for it sees that it has gone and
+  // makes another.
+  ::unlink(fmt::format("{}/{}", folder, kLockName).c_str());
+  return Status::Ok();
+}
+
 }  // namespace tsnap::posix

@@ -12,11 +12,13 @@
 //   1. as above    2. lock the lock file of the folder    3. read what is there and compare it with
 //   what was seen
 //   4. rename over it; when that fails, look as above    5. sync the folder    6. unlock
-// Syncs are left out when the file need not be durable. The lock file stays, because another may
-// wait on it; List does not show it. Where the file system knows no locks, two writers that
-// overwrite the same place within the same instant are not told apart: the later one stands, whole.
-// When a folder cannot be synced after step 2 or 4, the file is there and may not survive a crash:
-// the status says so.
+// RemoveIf, a version that was seen:
+//   1. lock    2. read what is there and compare    3. remove it    4. remove the lock file, unlock
+// Syncs are left out when the file need not be durable. The lock file stays until
+// what it guards is removed; List does not show it. Where the file system knows no locks, two
+// writers that overwrite the same place within the same instant are not told apart: the later one
+// stands, whole. When a folder cannot be synced after step 2 or 4, the file is there and may not
+// survive a crash: the status says so.
 #pragma once
 
 #include <string>
@@ -32,6 +34,8 @@ Status Put(const std::string& path, ConstByteSpan bytes, bool durable);
 // kTimeout when another holds the lock for longer than lock_timeout_seconds.
 Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable,
              double lock_timeout_seconds);
+// kNotFound when nothing is there, kExists when it is not what was seen; kTimeout as above.
+Status RemoveIf(const std::string& path, const Version& expected, double lock_timeout_seconds);
 // A whole file; kCorrupt when it is larger than max_bytes.
 Result<Bytes> ReadWhole(const std::string& path, uint64_t max_bytes);
 
