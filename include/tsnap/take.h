@@ -19,10 +19,10 @@ extern "C" {
 enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2 };
 
 /*
- * How a take checks that replicated objects are equal on all ranks. SHAPE compares paths, dtypes and
- * shapes, CONTENT also the contents, by a 128-bit hash. NONE asks for no check; the one of SHAPE is
- * made all the same, since it costs nothing measurable and unequal sets would make a snapshot that
- * cannot be restored.
+ * How a take checks that replicated objects are equal on all ranks. SHAPE compares paths, dtypes
+ * and shapes, CONTENT also the contents, by a 128-bit hash. NONE asks for no check; the one of
+ * SHAPE is made all the same, since it costs nothing measurable and unequal sets would make a
+ * snapshot that cannot be restored.
  */
 enum {
   TSNAP_REPLICATED_CHECK_SHAPE = 1,
@@ -39,7 +39,7 @@ typedef struct tsnap_take_options {
   int32_t sync;              /* switch, default on: durable on return */
   uint64_t chunk_bytes;      /* large arrays are cut into chunks of about this; 0 = by store */
   uint64_t slab_bytes;       /* small things are packed into files of about this; 0 = by store */
-  const char *metadata;      /* any UTF-8 text, kept with the snapshot; NULL = none */
+  const char *metadata;      /* any UTF-8 text up to 8 MiB, kept; NULL = none */
   /* Of this rank; called from the thread that calls tsnap_take; after tsnap_take_async has returned,
      from the library's; one call at a time, about ten a second; may be NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);

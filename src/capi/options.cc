@@ -4,12 +4,17 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string_view>
 
 #include "capi/config.h"
 #include "capi/structs.h"
+#include "catalog/object.h"
 
 namespace tsnap::capi {
 namespace {
+
+// The commit record, which each rank receives, has to stay small.
+constexpr size_t kMaxMetadataBytes = size_t{8} << 20;
 
 // 0 is the first value, as 1 is.
 template <class Choice, size_t kCount>
@@ -34,6 +39,14 @@ Status CheckReserved(int32_t reserved) {
   return Unsupported(fmt::format("checking the options: reserved is {}, it must be 0", reserved));
 }
 
+// What would only be found when all data is written.
+Status CheckMetadata(std::string_view text) {
+  if (text.size() > kMaxMetadataBytes)
+    return Invalid(fmt::format("checking the options: metadata has {} bytes, at most {} are kept",
+                               text.size(), kMaxMetadataBytes));
+  return IsUtf8(text) ? Status::Ok() : Invalid("checking the options: metadata is not UTF-8");
+}
+
 }  // namespace
 
 Status ReadTakeOptions(const tsnap_take_options* options, TakeOptions* out) {
@@ -48,6 +61,7 @@ Status ReadTakeOptions(const tsnap_take_options* options, TakeOptions* out) {
   TSNAP_TRY(ReadSwitch(full.sync, true, "sync", &out->durable));
   out->chunk_bytes = full.chunk_bytes;
   out->slab_bytes = full.slab_bytes;
+  if (full.metadata != nullptr) TSNAP_TRY(CheckMetadata(full.metadata));
   out->has_metadata = full.metadata != nullptr;
   if (out->has_metadata) out->metadata = full.metadata;
   if (full.progress != nullptr)

@@ -204,8 +204,13 @@ void MetadataIsAnyText() {
   Self context;
   State state;
   tsnap_take_options options = Quick();
-  options.metadata = "not UTF-8: \xff";
-  CHECK_CODE(tsnap_take(context, (folder / "snap").c_str(), state, &options), TSNAP_E_INVALID);
+  const std::string too_long((8u << 20) + 1, 'm');
+  for (const char* bad : {"not UTF-8: \xff", too_long.c_str()}) {
+    options.metadata = bad;
+    CHECK_CODE(tsnap_take(context, (folder / "snap").c_str(), state, &options), TSNAP_E_INVALID);
+    CHECK_SAYS("metadata");
+    CHECK(!std::filesystem::exists(folder / "snap"));   // found before anything was written
+  }
   tsnap_snapshot* none = nullptr;
   CHECK_CODE(tsnap_snapshot_open((folder / "snap").c_str(), nullptr, &none), TSNAP_E_NOT_FOUND);
   CHECK(none == nullptr);
