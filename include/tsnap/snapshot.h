@@ -119,7 +119,8 @@ typedef struct tsnap_read_options {
 typedef struct tsnap_gc_options {
   size_t struct_size;
   /* Since the take last refreshed its marker; 0 = TSNAP_GC_AGE_SECONDS in the environment, or
-     86400. */
+     86400. Whatever it is, a take is spared until it missed five refreshes (of a minute each, or
+     less where its own TSNAP_GC_AGE_SECONDS is below ten minutes). */
   double min_age_seconds;
   int32_t dry_run; /* switch, default off: say what would be removed, remove nothing */
   int32_t reserved;

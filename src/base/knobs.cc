@@ -213,6 +213,10 @@ Status ResolveKnobs(Knobs* knobs) {
   return CheckRanges(*knobs);
 }
 
+double MarkerRefreshSeconds(const Knobs& knobs) {
+  return std::min(60.0, knobs.gc_age_seconds / 10);
+}
+
 uint64_t DefaultBudgetBytes(int local_ranks) {
   const uint64_t free_bytes = std::min(AvailableBytes(), CgroupLimitBytes());
   return std::max(free_bytes / 10 / static_cast<uint64_t>(std::max(local_ranks, 1)),

@@ -30,7 +30,8 @@ struct Knobs {
   double io_timeout_seconds = 300;
   int32_t direct_io = 0;  // 0 by file system, 1 on, 2 off
   int32_t log_level = 2;
-  double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take
+  double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take;
+                                  // also bounds how often a take refreshes its own
   uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
   std::string trace;                    // the file of the trace; "" = none
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
@@ -40,6 +41,9 @@ struct Knobs {
 // (memory budget stays 0: DefaultBudgetBytes needs the number of local ranks).
 Status ResolveKnobs(Knobs* knobs);
 
+// How often a take refreshes its marker: once a minute, and ten times before it would count as
+// dead.
+double MarkerRefreshSeconds(const Knobs& knobs);
 // A tenth of MemAvailable (or the cgroup's limit if smaller) divided by local_ranks; at least 16
 // MiB.
 uint64_t DefaultBudgetBytes(int local_ranks);

@@ -6,14 +6,10 @@
 #include <fmt/format.h>
 
 #include "base/protect.h"
+#include "format/native/marker.h"
 #include "format/native/names.h"
 
 namespace tsnap {
-
-namespace {
-constexpr auto kRefreshInterval = std::chrono::seconds(60);
-constexpr std::string_view kMarkerText = "a take in progress; its time tells that it is alive\n";
-}  // namespace
 
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
@@ -50,21 +46,27 @@ Status Committer::Open(bool overwrite) {
   if (existing.ok()) replaced_id_ = existing->id;
   seen_ = seen;
   id_ = native::NewId();
-  TSNAP_TRY(store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false)
-                .While("writing the marker of the take"));
-  refreshed_ = std::chrono::steady_clock::now();
-  return Status::Ok();
+  return WriteMarker().While("writing the marker of the take");
 }
 
-bool Committer::wants_refresh() const {
-  return !id_.empty() && std::chrono::steady_clock::now() - refreshed_ >= kRefreshInterval;
+Status Committer::WriteMarker() {
+  refreshed_ = std::chrono::steady_clock::now();  // also when it fails: not again at once
+  const std::string text = native::EncodeMarker(refresh_seconds_);
+  return store_->Put(native::MarkerKey(id_), AsBytes(text), false);
 }
+
+bool Committer::MarkerIsOld() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - refreshed_).count() >=
+         refresh_seconds_;
+}
+
+bool Committer::wants_refresh() const { return !id_.empty() && MarkerIsOld(); }
 
 void Committer::Refresh() {
-  refreshed_ = std::chrono::steady_clock::now();
+  if (!wants_refresh()) return;
   const Status refreshed = Protect([&] {
     TSNAP_TRY(CheckMarker());  // what gc removed stays removed
-    return store_->Put(native::MarkerKey(id_), AsBytes(kMarkerText), false);
+    return WriteMarker();
   });
   Warn(refreshed, "refreshing the marker of a take");
 }
@@ -83,13 +85,15 @@ Status Committer::CheckMarker() {
 Status Committer::Commit(const native::CommitRecord& record) {
   TSNAP_ASSIGN(const std::string text, native::EncodeRecord(record));
   TSNAP_TRY(CheckMarker());
+  // After a long silence gc may be about to judge: it looks again before it removes.
+  if (MarkerIsOld()) TSNAP_TRY(WriteMarker().While("refreshing the marker of the take"));
   Status written = store_->PutIf(native::kRecordKey, AsBytes(text), seen_, durable_);
   if (written.ok()) return written;
   if (written.code() == Code::kExists) {
-    return Exists(
-        fmt::format("committing at {}: another job committed a snapshot there while this take ran; "
-                    "the other one stands",
-                    store_->url()));
+    return Exists(fmt::format(
+        "committing at {}: another job committed or removed a snapshot there while this "
+        "take ran; what it left stands",
+        store_->url()));
   }
   return Settle(std::move(written));
 }

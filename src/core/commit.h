@@ -24,13 +24,13 @@ namespace tsnap {
 
 class Committer {
  public:
-  Committer(std::shared_ptr<Store> store, Log log, bool durable)
-      : store_(std::move(store)), log_(log), durable_(durable) {}
+  Committer(std::shared_ptr<Store> store, Log log, bool durable, double refresh_seconds)
+      : store_(std::move(store)), log_(log), durable_(durable), refresh_seconds_(refresh_seconds) {}
 
   Status Open(bool overwrite);
   const std::string& id() const { return id_; }
-  // Whether it is time for Refresh, which writes the marker; about once a minute. A failure is only
-  // logged: the check before the commit decides.
+  // Whether it is time for Refresh, which writes the marker: once in refresh_seconds. A failure is
+  // only logged: the check before the commit decides.
   bool wants_refresh() const;
   void Refresh();
   // The record's id is id(). After a failure other than kExists the snapshot may exist: the text
@@ -42,12 +42,15 @@ class Committer {
 
  private:
   Status CheckMarker();
+  Status WriteMarker();
+  bool MarkerIsOld() const;
   Status Settle(Status failure);
   void Warn(const Status& status, const char* action);
 
   std::shared_ptr<Store> store_;
   const Log log_;
   const bool durable_;
+  const double refresh_seconds_;
   std::string id_;
   std::string replaced_id_;  // "" = none
   Version seen_;

@@ -8,11 +8,14 @@
 
 #include "core/commit.h"
 #include "core/snapshot.h"
+#include "format/native/marker.h"
 #include "format/native/names.h"
 
 namespace tsnap {
 
 namespace {
+
+constexpr double kRefreshesMissed = 5;
 
 int64_t UnixNow() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -57,6 +60,23 @@ class Collector {
     return record->id == id;
   }
 
+  // However short the least age is, a take is dead only after it missed several refreshes. The
+  // marker is looked at last: a take that was silent refreshes it before it commits.
+  Result<bool> MayBeAlive(const std::string& prefix, const std::string& id, int64_t newest) {
+    double least_age = min_age_seconds_;
+    const std::string key = native::MarkerKey(prefix + id);
+    Result<Bytes> text = store_.Get(key, native::kMaxMarkerBytes, nullptr);
+    if (text.ok()) {
+      least_age =
+          std::max(least_age, kRefreshesMissed * native::MarkerRefreshSeconds(AsText(*text)));
+      TSNAP_ASSIGN(const Entry marker, store_.Stat(key));
+      newest = std::max(newest, marker.modified_unix_seconds);
+    } else if (text.status().code() != Code::kNotFound && text.status().code() != Code::kCorrupt) {
+      return std::move(text).status();
+    }
+    return static_cast<double>(UnixNow() - newest) < least_age;
+  }
+
   Status CollectTake(const std::string& prefix, const std::string& id) {
     uint64_t bytes = 0;
     int64_t newest = 0;
@@ -75,7 +95,8 @@ class Collector {
     // then.
     if (entries.empty())
       return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
-    if (static_cast<double>(UnixNow() - newest) < min_age_seconds_) {
+    TSNAP_ASSIGN(const bool alive, MayBeAlive(prefix, id, newest));
+    if (alive) {
       ++result_->takes_kept;
       return Status::Ok();
     }

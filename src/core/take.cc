@@ -211,10 +211,12 @@ class TakeStory {
       Status status = engine_.Watched([opened, url = url_, knobs = context_.knobs(),
                                        ranks = context_.comm().size(), committing = IsCommitter(),
                                        log = context_.log(), durable = options_.durable,
-                                       overwrite = options_.overwrite] {
+                                       overwrite = options_.overwrite,
+                                       refresh_seconds = MarkerRefreshSeconds(context_.knobs())] {
         TSNAP_ASSIGN(opened->store, OpenSharedStore(url, knobs, ranks, /*create=*/true));
         if (!committing) return Status::Ok();
-        opened->committer = std::make_shared<Committer>(opened->store, log, durable);
+        opened->committer =
+            std::make_shared<Committer>(opened->store, log, durable, refresh_seconds);
         return opened->committer->Open(overwrite);
       });
       if (engine_.stuck()) return status;  // it is still at work

@@ -1,9 +1,11 @@
 // Garbage collection beside takes: one in progress is left alone, a dead one goes, what is committed stays, and a take whose
 // marker was taken away does not commit.
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <set>
 #include <string>
@@ -11,6 +13,7 @@
 #include "alone.h"
 #include "damage.h"
 #include "fault_state.h"
+#include "io_fault.h"
 
 namespace tsnap::test {
 namespace {
@@ -197,6 +200,84 @@ void ForeignFilesStay() {
   CHECK(std::filesystem::exists(place + "/" + almost + "/taking"));
 }
 
+// Storage is slow; meanwhile the marker is written again and again, each time as a new file.
+void MarkerIsRefreshedWhileATakeRuns() {
+  const Folder folder(NewFolder());
+  const std::string place = folder / "a";
+  struct Markers {
+    std::string place;
+    std::set<std::string> seen;
+  } markers{place, {}};
+  tsnap_take_options options = SmallSlabs();
+  options.progress = [](uint64_t, uint64_t, uint64_t, void* user) {
+    auto* all = static_cast<Markers*>(user);
+    for (const std::string& id : IdsAt(all->place)) {
+      struct stat info {};
+      if (stat((all->place + "/" + id + "/taking").c_str(), &info) != 0) continue;
+      all->seen.insert(std::to_string(info.st_mtim.tv_sec) + "." +
+                       std::to_string(info.st_mtim.tv_nsec));
+    }
+  };
+  options.progress_user = &markers;
+  FaultState state(0, 1);
+  for (const bool often : {false, true}) {
+    RemoveTree(place);
+    markers.seen.clear();
+    if (often) setenv("TSNAP_GC_AGE_SECONDS", "2", 1);  // so it is refreshed five times a second
+    Alone alone;
+    unsetenv("TSNAP_GC_AGE_SECONDS");
+    IoFault::Arm("op=pwrite,n=1,sleep=2,path=/data/");
+    const int32_t code = tsnap_take(alone.get(), place.c_str(), state.get(), &options);
+    CHECK(IoFault::Disarm() > 0);
+    CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+    const size_t seen = markers.seen.size();
+    CHECK_TEXT(often ? seen >= 3 : seen == 1, std::to_string(seen) + " markers");
+  }
+}
+
+// A second is less than the minute after which a take shows again that it is alive.
+void ShortestAgeSparesATakeThatIsAlive() {
+  const Folder folder(NewFolder());
+  Alone alone;
+  FaultState state(0, 1);
+  const std::string place = folder / "a";
+  state.Fill(1);
+  const int32_t code = TakeWhile(alone, state, place, false, [&] {
+    Age(place, 100);
+    const Collected collected = Collect(place, 1);
+    CHECK(collected.result.takes_removed == 0 && collected.result.takes_kept == 1);
+  });
+  CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+  CheckPlaceHolds(place, 1, 1);
+
+  LeaveDeadTake(place, 2, true);
+  CHECK(Collect(place, 1).result.takes_kept == 1);
+  Age(place, 400);  // five minutes of silence are enough
+  CHECK(Collect(place, 1).result.takes_removed == 1);
+  CheckPlaceHolds(place, 1, 1);
+}
+
+void HostileMarkerKeepsNothing() {
+  for (const char* text : {"", "x", "a take in progress, refreshed every 1e300 seconds\n",
+                           "a take in progress, refreshed every nan seconds\n",
+                           "a take in progress, refreshed every -5 seconds\n",
+                           "a take in progress, refreshed every 86400 minutes\n"}) {
+    const Folder folder(NewFolder());
+    const std::string place = folder / "a";
+    LeaveDeadTake(place, 1, false);
+    for (const std::string& id : IdsAt(place)) WriteFile(place + "/" + id + "/taking", text);
+    Age(place, 20000);
+    CHECK_TEXT(Collect(place, 1).result.takes_removed == 1, text);
+  }
+  const Folder folder(NewFolder());
+  const std::string place = folder / "a";
+  LeaveDeadTake(place, 1, false);
+  for (const std::string& id : IdsAt(place))
+    WriteFile(place + "/" + id + "/taking", std::string(100000, 'x'));
+  Age(place, 20000);
+  CHECK(Collect(place, 1).result.takes_removed == 1);
+}
+
 }  // namespace
 }  // namespace tsnap::test
 
@@ -206,5 +287,8 @@ int main(int argc, char** argv) {
                                {"dead_take_goes_when_it_is_old", DeadTakeGoesWhenItIsOld},
                                {"take_without_marker_does_not_commit", TakeWithoutMarkerDoesNotCommit},
                                {"damaged_record_stops_the_collector", DamagedRecordStopsTheCollector},
-                               {"foreign_files_stay", ForeignFilesStay}});
+                               {"foreign_files_stay", ForeignFilesStay},
+                               {"marker_is_refreshed_while_a_take_runs", MarkerIsRefreshedWhileATakeRuns},
+                               {"shortest_age_spares_a_take_that_is_alive", ShortestAgeSparesATakeThatIsAlive},
+                               {"hostile_marker_keeps_nothing", HostileMarkerKeepsNothing}});
 }

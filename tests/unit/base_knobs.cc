@@ -39,6 +39,13 @@ Test(knobs, defaults_hold_without_an_environment) {
   cr_assert_eq(knobs.direct_io, 0);
 }
 
+Test(knobs, a_take_shows_that_it_is_alive_well_before_it_counts_as_dead) {
+  Knobs knobs;
+  cr_assert_eq(MarkerRefreshSeconds(knobs), 60.0);
+  cr_assert(Resolve("TSNAP_GC_AGE_SECONDS", "30", &knobs).ok());
+  cr_assert_eq(MarkerRefreshSeconds(knobs), 3.0);
+}
+
 Test(knobs, environment_fills_every_field) {
   setenv("TSNAP_MEMORY_BUDGET_BYTES", "64M", 1);
   setenv("TSNAP_IO_CONCURRENCY", "7", 1);
