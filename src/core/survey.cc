@@ -133,9 +133,23 @@ uint64_t HashMetas(const std::vector<const ObjectMeta*>& metas) {
   return Hash64(std::as_bytes(std::span(hashes)));
 }
 
-// Compares contents object by object only when the hash of all of them differs.
+// The first rank whose contents are not those of rank 0 is named.
+Status NameOtherContents(Comm& comm, const std::string& path, uint64_t mine) {
+  uint64_t first = mine;
+  TSNAP_TRY(comm.Bcast(std::as_writable_bytes(std::span(&first, 1)), 0));
+  TSNAP_TRY(Agree(comm, Protect([&] {
+                    return mine == first
+                               ? Status::Ok()
+                               : Mismatch(fmt::format("replicated object \"{}\" does not hold the "
+                                                      "same values here as on rank 0",
+                                                      path));
+                  })));
+  return Internal("the hashes of the replicated contents differ, but not from rank 0's");
+}
+
+// By hash, one number an object.
 Status CheckContents(Comm& comm, const std::vector<LocalObject>& objects) {
-  std::vector<uint64_t> wire;  // the hashes, then their complements
+  std::vector<uint64_t> mine, wire;  // the hashes; and then their complements
   std::vector<const std::string*> paths;
   Status local = Protect([&] {
     for (const LocalObject& object : objects) {
@@ -145,15 +159,14 @@ Status CheckContents(Comm& comm, const std::vector<LocalObject>& objects) {
       wire.push_back(hash.low ^ hash.high);
       paths.push_back(&object.meta.path);
     }
+    mine = wire;
     for (size_t i = 0; i < paths.size(); ++i) wire.push_back(~wire[i]);
     return Status::Ok();
   });
   TSNAP_TRY(Agree(comm, local));
   TSNAP_TRY(comm.Allreduce(wire, Comm::Op::kMin));
   for (size_t i = 0; i < paths.size(); ++i) {
-    if (wire[i] == ~wire[paths.size() + i]) continue;
-    return Mismatch(fmt::format(
-        "replicated object \"{}\" does not hold the same values on all ranks", *paths[i]));
+    if (wire[i] != ~wire[paths.size() + i]) return NameOtherContents(comm, *paths[i], mine[i]);
   }
   return Status::Ok();
 }
