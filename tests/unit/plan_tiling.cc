@@ -192,20 +192,34 @@ Test(plan_tiling, duplicates_are_stored_once_and_by_the_first_claim) {
   }
 }
 
+namespace {
+
+Box RandomCell(test::Seeded* random) {
+  Index shape{};
+  const int ndim = static_cast<int>(random->Int(0, 4));
+  for (size_t axis = 0; axis < static_cast<size_t>(ndim); ++axis) shape[axis] = random->Int(1, 40);
+  return WholeBox(ndim, shape);
+}
+
+// Of any size, or thin ones of at most three elements (and no fewer than that) along each axis.
+std::vector<Box> RandomParts(test::Seeded* random, const Box& cell, int64_t most, int64_t fewest) {
+  std::vector<Box> boxes(static_cast<size_t>(random->Int(0, most)));
+  const bool thin = random->Chance(0.5);
+  for (Box& box : boxes) {
+    box = RandomPart(random, cell);
+    for (size_t axis = 0; thin && axis < static_cast<size_t>(cell.ndim); ++axis)
+      box.shape[axis] = std::min<int64_t>(box.shape[axis], random->Int(fewest, 3));
+  }
+  return boxes;
+}
+
+}  // namespace
+
 Test(plan_tiling, pairs_are_those_that_meet_each_once) {
   test::Seeded random;
   for (int round = 0; round < 200; ++round) {
-    const int ndim = static_cast<int>(random.Int(0, 4));
-    Index shape{};
-    for (size_t axis = 0; axis < static_cast<size_t>(ndim); ++axis) shape[axis] = random.Int(1, 40);
-    const Box cell = WholeBox(ndim, shape);
-    std::vector<Box> boxes(static_cast<size_t>(random.Int(0, 120)));
-    const bool thin = random.Chance(0.5);
-    for (Box& box : boxes) {
-      box = RandomPart(&random, cell);
-      for (size_t axis = 0; thin && axis < static_cast<size_t>(ndim); ++axis)
-        box.shape[axis] = std::min<int64_t>(box.shape[axis], 3);
-    }
+    const Box cell = RandomCell(&random);
+    const std::vector<Box> boxes = RandomParts(&random, cell, 120, 1);
     std::vector<std::pair<uint32_t, uint32_t>> expected, found;
     for (uint32_t i = 0; i < boxes.size(); ++i)
       for (uint32_t j = i + 1; j < boxes.size(); ++j)
@@ -222,20 +236,9 @@ Test(plan_tiling, pairs_are_those_that_meet_each_once) {
 Test(plan_tiling, boxes_of_two_lists_that_meet_are_each_found_once) {
   test::Seeded random;
   for (int round = 0; round < 200; ++round) {
-    const int ndim = static_cast<int>(random.Int(0, 4));
-    Index shape{};
-    for (size_t axis = 0; axis < static_cast<size_t>(ndim); ++axis) shape[axis] = random.Int(1, 40);
-    const Box cell = WholeBox(ndim, shape);
-    std::vector<Box> lists[2];
-    const bool thin = random.Chance(0.5);
-    for (std::vector<Box>& boxes : lists) {
-      boxes.resize(static_cast<size_t>(random.Int(0, 80)));
-      for (Box& box : boxes) {
-        box = RandomPart(&random, cell);
-        for (size_t axis = 0; thin && axis < static_cast<size_t>(ndim); ++axis)
-          box.shape[axis] = std::min<int64_t>(box.shape[axis], random.Int(0, 3));
-      }
-    }
+    const Box cell = RandomCell(&random);
+    const std::vector<Box> lists[] = {RandomParts(&random, cell, 80, 0),
+                                      RandomParts(&random, cell, 80, 0)};
     std::vector<std::pair<uint32_t, uint32_t>> expected, found;
     for (uint32_t i = 0; i < lists[0].size(); ++i)
       for (uint32_t j = 0; j < lists[1].size(); ++j)
