@@ -1,8 +1,10 @@
-// Removing beside a take to the same place: only the snapshot that was looked at goes.
+// Removing a snapshot: only the one that was looked at goes, though another job takes to the same
+// place; and what a take could not remove is told.
 #include <unistd.h>
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "alone.h"
 #include "fault_state.h"
@@ -44,11 +46,49 @@ void WhatAnotherCommitsMeanwhileStays() {
   CHECK(!std::filesystem::exists(place));
 }
 
+// A take that committed is a success; what it could not clean up is said in the log, where warnings
+// are asked for.
+void WhatCannotBeRemovedIsAWarning() {
+  struct Case {
+    int32_t level;
+    bool warns;
+  };
+  for (const Case& one : {Case{0, true}, Case{2, true}, Case{4, true}, Case{1, false}}) {
+    Where() = "log_level " + std::to_string(one.level);
+    const Folder folder(NewFolder());
+    const std::string place = folder / "a";
+    std::vector<std::string> warnings;
+    tsnap_config config = TSNAP_CONFIG_INIT;
+    config.log_level = one.level;
+    config.log = [](int32_t level, const char* message, void* user) {
+      if (level == 2) static_cast<std::vector<std::string>*>(user)->push_back(message);
+    };
+    config.log_user = &warnings;
+    tsnap_context* context = nullptr;
+    CHECK_OK(tsnap_context_open_self(&config, &context));
+    FaultState state(0, 1, kSmallSizes);
+    state.Fill(1);
+    CHECK_OK(tsnap_take(context, place.c_str(), state.get(), nullptr));
+    CHECK(warnings.empty());
+    state.Fill(2);
+    const tsnap_take_options options = SmallSlabs(true);
+    IoFault::Arm("op=unlink,n=1,errno=EIO,count=all,path=/data/");
+    const int32_t code = tsnap_take(context, place.c_str(), state.get(), &options);
+    CHECK(IoFault::Disarm() > 0);
+    CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+    CHECK(warnings.size() == (one.warns ? 1u : 0u));
+    if (one.warns) CHECK_TEXT(Contains(warnings[0], place), warnings[0]);
+    CheckPlaceHolds(place, 1, 2, kSmallSizes);
+    CHECK_OK(tsnap_context_close(&context));
+  }
+}
+
 }  // namespace
 }  // namespace tsnap::test
 
 int main(int argc, char** argv) {
   using namespace tsnap::test;
   return RunAlone(argc, argv,
-                  {{"what_another_commits_meanwhile_stays", WhatAnotherCommitsMeanwhileStays}});
+                  {{"what_another_commits_meanwhile_stays", WhatAnotherCommitsMeanwhileStays},
+                   {"what_cannot_be_removed_is_a_warning", WhatCannotBeRemovedIsAWarning}});
 }
