@@ -16,7 +16,8 @@
 namespace tsnap::test {
 namespace {
 
-std::atomic<uint64_t> data_bytes{0}, data_reads{0}, index_bytes{0}, index_reads{0}, record_bytes{0};
+std::atomic<uint64_t> data_bytes{0}, data_reads{0}, index_bytes{0}, index_reads{0}, record_bytes{0}, in_place_bytes{0};
+std::atomic<uintptr_t> watched_begin{0}, watched_end{0};
 std::atomic<int> write_error{0};
 
 enum class Sort { kOther, kData, kIndex, kRecord };
@@ -55,6 +56,20 @@ ssize_t Count(int file, ssize_t bytes) {
   return bytes;
 }
 
+// Bytes that a read moved to one or several places in turn.
+ssize_t CountTo(int file, const struct iovec* parts, int count, ssize_t bytes) {
+  Count(file, bytes);
+  if (bytes <= 0 || SortOf(file) != Sort::kData) return bytes;
+  auto left = static_cast<size_t>(bytes);
+  for (int i = 0; i < count && left > 0; ++i) {
+    const auto begin = reinterpret_cast<uintptr_t>(parts[i].iov_base);
+    const size_t moved = parts[i].iov_len < left ? parts[i].iov_len : left;
+    if (begin >= watched_begin && begin + moved <= watched_end) in_place_bytes += moved;
+    left -= moved;
+  }
+  return bytes;
+}
+
 bool Refuses(int file) {
   const int error = write_error;
   if (error == 0 || SortOf(file) != Sort::kData) return false;
@@ -65,7 +80,13 @@ bool Refuses(int file) {
 }  // namespace
 
 FileReads TakeFileReads() {
-  return {data_bytes.exchange(0), data_reads.exchange(0), index_bytes.exchange(0), index_reads.exchange(0), record_bytes.exchange(0)};
+  return {data_bytes.exchange(0), data_reads.exchange(0), index_bytes.exchange(0), index_reads.exchange(0), record_bytes.exchange(0),
+          in_place_bytes.exchange(0)};
+}
+
+void WatchMemory(const void* begin, size_t bytes) {
+  watched_begin = reinterpret_cast<uintptr_t>(begin);
+  watched_end = watched_begin + bytes;
 }
 
 void FailWrites(int error) { write_error = error; }
@@ -73,6 +94,7 @@ void FailWrites(int error) { write_error = error; }
 }  // namespace tsnap::test
 
 using tsnap::test::Count;
+using tsnap::test::CountTo;
 using tsnap::test::Refuses;
 
 extern "C" {
@@ -80,12 +102,13 @@ extern "C" {
 ssize_t read(int file, void* data, size_t bytes) { return Count(file, syscall(SYS_read, file, data, bytes)); }
 
 ssize_t pread64(int file, void* data, size_t bytes, off64_t offset) {
-  return Count(file, syscall(SYS_pread64, file, data, bytes, offset));
+  const struct iovec part = {data, bytes};
+  return CountTo(file, &part, 1, syscall(SYS_pread64, file, data, bytes, offset));
 }
 ssize_t pread(int file, void* data, size_t bytes, off_t offset) { return pread64(file, data, bytes, offset); }
 
 ssize_t preadv64(int file, const struct iovec* parts, int count, off64_t offset) {
-  return Count(file, syscall(SYS_preadv, file, parts, static_cast<long>(count), offset, 0L));
+  return CountTo(file, parts, count, syscall(SYS_preadv, file, parts, static_cast<long>(count), offset, 0L));
 }
 ssize_t preadv(int file, const struct iovec* parts, int count, off_t offset) { return preadv64(file, parts, count, offset); }
 

@@ -69,6 +69,37 @@ void OnlyTheBlocksNeededAreRead() {
   }
 }
 
+// Whole blocks of a contiguous destination need no buffer; a part of a block does.
+void ContiguousDestinationsAreReadInPlace() {
+  const Folder folder(NewFolder());
+  const std::string url = folder / "snap";
+  const int64_t blocks = 64, bytes = blocks * kBlock;
+  const std::vector<uint8_t> values = TakeBlocks(url, blocks);
+  std::vector<uint8_t> memory(values.size());
+  WatchMemory(memory.data(), memory.size());
+  const tsnap_config config = Buffered();
+
+  Opened snapshot(url, &config);
+  const tsnap_array whole = Line(TSNAP_UINT8, memory.data(), bytes);
+  TakeFileReads();
+  CHECK_OK(tsnap_read(snapshot, "0/a", &whole, nullptr));
+  CHECK_SAME_INT(TakeFileReads().in_place_bytes, bytes);
+  CHECK(memory == values);
+  const tsnap_array part = Line(TSNAP_UINT8, memory.data(), bytes / 2, 1);
+  CHECK_OK(tsnap_read(snapshot, "0/a", &part, nullptr));
+  CHECK(TakeFileReads().in_place_bytes < static_cast<uint64_t>(bytes / 2));
+
+  std::fill(memory.begin(), memory.end(), uint8_t{0});
+  Self context(&config);
+  State state;
+  int64_t before = 0;
+  CHECK_OK(tsnap_state_add_private(state, "a", &whole));
+  CHECK_OK(tsnap_state_add_int64(state, "b", TSNAP_PRIVATE, &before));
+  CHECK_OK(tsnap_restore(context, url.c_str(), state, nullptr));
+  CHECK_SAME_INT(TakeFileReads().in_place_bytes, bytes);
+  CHECK(memory == values && before == 1);
+}
+
 // A slice of a 3-d array: the rows that it needs, not what lies between them.
 void BoxesOfArraysReadTheirRows() {
   const Folder folder(NewFolder());
@@ -448,6 +479,7 @@ void OtherByteOrderIsTurned() {
 int Run(int argc, char** argv) {
   return RunCase(argc, argv,
                  {{"only_the_blocks_needed_are_read", OnlyTheBlocksNeededAreRead},
+                  {"contiguous_destinations_are_read_in_place", ContiguousDestinationsAreReadInPlace},
                   {"boxes_of_arrays_read_their_rows", BoxesOfArraysReadTheirRows},
                   {"small_object_is_read_alone", SmallObjectIsReadAlone},
                   {"index_is_loaded_part_by_part", IndexIsLoadedPartByPart},
