@@ -84,6 +84,13 @@ Status ReadArguments(const char* url, tsnap_state* state, Target* out) {
   return Status::Ok();
 }
 
+// Where memory ran out there was none for a text: what was being done is said here.
+Status Named(Status status, const char* action, const std::string& url) noexcept {
+  if (status.code() != Code::kNoMemory) return status;
+  Status named = Protect([&] { return Status(status).While(action, url); });
+  return named.code() == Code::kNoMemory && !named.message().empty() ? named : status;
+}
+
 Status TakeSnapshot(tsnap_context* ctx, const char* url, tsnap_state* state,
                     const tsnap_take_options* options) {
   InUse in_use;
@@ -94,7 +101,8 @@ Status TakeSnapshot(tsnap_context* ctx, const char* url, tsnap_state* state,
     TSNAP_TRY(ReadArguments(url, state, &target));
     return ReadTakeOptions(options, &full);
   });
-  return Take(*ctx->context, target.url, *target.state, full, argument);
+  return Named(Take(*ctx->context, target.url, *target.state, full, argument),
+               "taking a snapshot at", target.url);
 }
 
 Status BeginTake(tsnap_context* ctx, const char* url, tsnap_state* state,
@@ -111,7 +119,8 @@ Status BeginTake(tsnap_context* ctx, const char* url, tsnap_state* state,
     return ReadTakeOptions(options, &full);
   });
   std::shared_ptr<PendingTake> take;
-  TSNAP_TRY(TakeAsync(*ctx->context, target.url, *target.state, full, argument, &take));
+  TSNAP_TRY(Named(TakeAsync(*ctx->context, target.url, *target.state, full, argument, &take),
+                  "taking a snapshot at", target.url));
   request->take = std::move(take);
   request->background = &ctx->context->background();
   *out = request.release();
@@ -129,7 +138,8 @@ Status RestoreState(tsnap_context* ctx, const char* url, tsnap_state* state,
     TSNAP_TRY(ReadArguments(url, state, &target));
     return ReadRestoreOptions(options, &full);
   });
-  return Restore(*ctx->context, target.url, *target.state, full, argument);
+  return Named(Restore(*ctx->context, target.url, *target.state, full, argument), "restoring from",
+               target.url);
 }
 
 Status FillStatistics(tsnap_context* ctx, tsnap_statistics* out) {

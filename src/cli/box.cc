@@ -32,6 +32,8 @@ void ParseRange(std::string_view range, int64_t length, int32_t axis, int64_t* f
     if (colon > 0) *first = ParseIndex(range.substr(0, colon), range);
     if (colon + 1 < range.size()) end = ParseIndex(range.substr(colon + 1), range);
   }
+  if (end < *first && colon != std::string_view::npos)
+    throw Failure(kFailed, fmt::format("--box: the range {} begins after its end", range));
   if (*first < 0 || end < *first || end > length)
     throw Failure(kFailed, fmt::format("--box: {} is outside of axis {}, which is 0:{}", range,
                                        axis, length));

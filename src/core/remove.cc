@@ -165,6 +165,8 @@ Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOption
                       GcResult* result) {
   *result = GcResult();
   TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+  if (!store->HasPlace())
+    return NotFound(fmt::format("collecting garbage at {}: there is no such place", store->url()));
   const double min_age =
       options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
   Collector collector(*store, min_age, options, result);

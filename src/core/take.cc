@@ -398,8 +398,11 @@ class TakeStory {
         record.stored_bytes = summary_.stored_bytes;
         record.placement = placement_;
         record.parts = std::move(summary_.parts);
-        return engine_.Watched(
-            [committer = committer_, record] { return committer->Commit(record); });
+        Status committed =
+            engine_.Watched([committer = committer_, record] { return committer->Commit(record); });
+        if (committed.code() != Code::kTimeout) return committed;
+        return Timeout(fmt::format("committing at {}: the snapshot may or may not be there: {}",
+                                   store_->url(), committed.message()));
       });
     }
     return Agree(comm, local);

@@ -34,6 +34,7 @@ class Engine {
   const std::shared_ptr<BufferPool>& buffers() const { return buffers_; }
   const std::shared_ptr<StagingSlots>& staging() const { return staging_; }
   WorkerPool& workers() { return workers_; }
+  const WorkerPool& workers() const { return workers_; }
   WorkerPool& stagers() { return stagers_; }
   Timeline* timeline() const { return timeline_; }
   void set_timeline(Timeline* timeline) { timeline_ = timeline; }  // may be null; outlives this

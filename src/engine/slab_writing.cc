@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kLeastCodedBytes =
     4096;  // a frame's header eats what a smaller extent could save
 
+constexpr uint64_t kPushBytes = uint64_t{256} << 20;
+
 void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
   std::fill(buffer.begin() + static_cast<ptrdiff_t>(begin),
             buffer.begin() + static_cast<ptrdiff_t>(end), std::byte{0});
@@ -28,6 +30,7 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
       plan_(*job_.plan),
       buffers_(engine.buffers()),
       slots_(engine.staging()),
+      note_progress_(engine.workers().ProgressNote()),
       timeline_(engine.timeline()),
       slabs_(plan_.slab_bytes.size()) {
   extents_.reserve(plan_.extents.size());
@@ -111,6 +114,11 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
     if (--slab->segments_left != 0) return Status::Ok();
   }
   const Timeline::Scope span(timeline_, Activity::kWrite);
+  // In pieces, each of which is progress: a sync of many GiB at once would look like a hang.
+  for (uint64_t begin = 0; job_.durable && begin < slab->end; begin += kPushBytes) {
+    slab->writer->Push(begin, std::min(kPushBytes, slab->end - begin));
+    note_progress_();
+  }
   Status finished = slab->writer->Finish(slab->end, job_.durable);
   slab->writer.reset();
   return std::move(finished).While("finishing", native::SlabKey(job_.id, job_.writer, number));

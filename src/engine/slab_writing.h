@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -106,6 +107,7 @@ class SlabWriting {
   const WritePlan& plan_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> slots_;
+  const std::function<void()> note_progress_;
   Timeline* timeline_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent>

@@ -112,9 +112,15 @@ Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_
   return std::move(job->failure);
 }
 
-void WorkerPool::NoteProgress() {
-  std::lock_guard lock(shared_->mutex);
-  ++shared_->progress;
+void WorkerPool::Note(Shared* shared) {
+  std::lock_guard lock(shared->mutex);
+  ++shared->progress;
+}
+
+void WorkerPool::NoteProgress() { Note(shared_.get()); }
+
+std::function<void()> WorkerPool::ProgressNote() const {
+  return [shared = shared_] { Note(shared.get()); };
 }
 
 bool WorkerPool::stuck() const {

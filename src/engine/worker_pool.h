@@ -38,6 +38,8 @@ class WorkerPool {
   // may call Run at once.
   Status Run(size_t count, int concurrency, std::function<Status(size_t)> task, const Watch& watch);
   void NoteProgress();
+  // NoteProgress for a task, which may outlive the pool when it hangs.
+  std::function<void()> ProgressNote() const;
   bool stuck() const;
 
  private:
@@ -57,6 +59,7 @@ class WorkerPool {
     uint64_t progress = 0;                  // guarded by mutex
     bool stopping = false, stuck = false;   // guarded by mutex
   };
+  static void Note(Shared* shared);
   static void Work(const std::shared_ptr<Shared>& shared);
   Status EnsureThreads(int count);
 

@@ -51,6 +51,11 @@ class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
   virtual Status WriteAt(uint64_t offset, ConstByteSpan bytes) = 0;
+  // Pushes what was written there towards the device, so that Finish waits for less at a time. Only
+  // a hint: what goes wrong shows in Finish.
+  virtual void Push(uint64_t offset, uint64_t bytes) {
+    static_cast<void>(offset), static_cast<void>(bytes);
+  }
   // The object has exactly size_bytes; with durable it survives a crash of the machine once its
   // folder is synced.
   virtual Status Finish(uint64_t size_bytes, bool durable) = 0;
@@ -84,6 +89,8 @@ class Store {
   // Removes it only if it is exactly the version that was seen; kExists when another one is there,
   // kNotFound when none is.
   virtual Status RemoveIf(const std::string& key, const Version& expected) = 0;
+  // False when there is no such place: nothing was ever stored there, or it was removed whole.
+  virtual bool HasPlace() { return true; }
   // Every object below a prefix that ends in "/" (or "" for all), in any order; stops at the first
   // status that is not OK.
   virtual Status List(const std::string& prefix,

@@ -300,7 +300,8 @@ def failures_are_exit_code_1_and_name_the_object(world):
     world.refused(1, "ls", str(world.folder / "nowhere"), says="nowhere")
     world.refused(1, "cat", world.url, "grid/nothing", says="grid/nothing")
     world.refused(1, "cat", world.url, "grid/plane", "--box", "0:9,:", says="0:9")
-    world.refused(1, "cat", world.url, "grid/plane", "--box", "3:1,:", says="3:1")
+    world.refused(1, "cat", world.url, "grid/plane", "--box", "3:1,:", says="3:1 begins after its end")
+    world.refused(1, "gc", str(world.folder / "nowhere"), says="there is no such place")
     world.refused(1, "info", "warp://core", says="warp")
 
 

@@ -25,6 +25,8 @@ class Place {
 // function, and the promise as a name.
 #define TSNAP_CONTRACT(X)                                                              \
   X(CreateOnce, an_object_is_created_once)                                             \
+  X(PushChangesNothing, pushing_is_a_hint_that_changes_nothing)                        \
+  X(PlaceIsThereOnceUsed, a_place_is_there_once_something_is_stored)                   \
   X(CreateRace, of_many_that_create_one_object_one_wins)                               \
   X(ConcurrentWrites, concurrent_writes_at_any_offset_make_the_object)                 \
   X(FinishSize, finish_sets_the_exact_size)                                            \

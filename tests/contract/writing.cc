@@ -33,6 +33,26 @@ void CreateOnce(Place& place) {
   cr_assert(ReadRange(*store, "a/b/object", 0, 10) == Pattern(10, 2));
 }
 
+// Pushing is a hint: it changes nothing, whatever range it names.
+void PushChangesNothing(Place& place) {
+  const auto store = place.Open();
+  const Bytes content = Pattern(3 * kBlock, 5);
+  const auto writer = MustCreate(*store, "pushed", content.size());
+  writer->Push(0, content.size());   // nothing is there yet
+  EXPECT_OK(writer->WriteAt(0, AlignedBytes(content).span()));
+  for (const uint64_t begin : {uint64_t{0}, kBlock, uint64_t{1} << 62}) writer->Push(begin, kBlock + 7);
+  EXPECT_OK(writer->Finish(content.size(), true));
+  cr_assert(ReadRange(*store, "pushed", 0, content.size()) == content);
+}
+
+// A place is there once something is stored in it, and gone with what was.
+void PlaceIsThereOnceUsed(Place& place) {
+  const auto store = place.Open();
+  WriteObject(*store, "a", Pattern(10, 2));
+  cr_assert(store->HasPlace());
+  cr_assert(place.Open()->HasPlace());
+}
+
 void CreateRace(Place& place) {
   const auto store = place.Open();
   for (int round = 0; round < 20; ++round) {

@@ -94,6 +94,11 @@ class PosixStore final : public Store {
     return removed;
   }
 
+  bool HasPlace() override {
+    struct stat info {};
+    return ::stat(root_.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  }
+
   Status List(const std::string& prefix,
               const std::function<Status(const Entry&)>& visit) override {
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();

@@ -59,6 +59,17 @@ Status PosixWriter::WriteAt(uint64_t offset, ConstByteSpan bytes) {
   return Status::Ok();
 }
 
+void PosixWriter::Push(uint64_t offset, uint64_t bytes) {
+#ifdef SYNC_FILE_RANGE_WRITE
+  if (direct_) return;  // nothing is held back
+  ::sync_file_range(
+      file_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+#else
+  static_cast<void>(offset), static_cast<void>(bytes);
+#endif
+}
+
 Status PosixWriter::Finish(uint64_t size_bytes, bool durable) {
   int result = 0;
   do {
