@@ -1,6 +1,7 @@
 /* A plate heated by a moving torch: the 2-D heat equation under MPI, with snapshots by tsnap.
  *
- *   mpirun -n 4 heat2d --snapshots FOLDER     a run that takes a snapshot every 20 steps
+ *   mpirun -n 4 heat2d --snapshots FOLDER     a run that takes a snapshot every 20 steps, in the
+ *                                             background
  *   mpirun -n 3 heat2d --snapshots FOLDER     the job goes on from the newest one, on 3 ranks
  *
  * What to look at, if you want the same for your own code:
@@ -9,7 +10,9 @@
  *   RegisterState   the whole state: the arrays, two numbers that are equal on all ranks, and one
  *                   that each rank has its own of
  *   FindNewest      which snapshot is the newest complete one: ask, from the newest folder down
- *   Take, Restart   the two calls
+ *   BeginTake       a take that goes on in the background while the next steps are computed
+ *   EndTake         how it ended; the next take begins after that
+ *   Restart         the way back
  *
  * The rest is an ordinary stencil code, and knows nothing of tsnap.
  *
@@ -23,11 +26,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <tsnap.h>
 
 /* Every tsnap call returns a status. A simulation that cannot trust its snapshots should stop and
@@ -270,23 +275,108 @@ static double StateMebibytes(const Plate *plate) {
   return 3.0 * sizeof(double) * (double)plate->side * (double)plate->side / (1024.0 * 1024.0);
 }
 
-static void Say(const Plate *plate, const char *what, const char *url, double seconds) {
-  if (plate->rank != 0) return;
-  printf("  step %4" PRId64 ": %s %s: %.0f MiB in %.3f s, %.2f GB/s\n", plate->step, what, url,
-         StateMebibytes(plate), seconds, StateMebibytes(plate) * 1.048576e-3 / seconds);
+/* ---- Its snapshots ---- */
+
+typedef struct {
+  const Plate *plate;
+  tsnap_context *context;
+  tsnap_state *state;
+  tsnap_request *pending; /* the take that goes on in the background; NULL = none */
+  int64_t pending_step;
+  char pending_url[4096];
+  int64_t hold_at;       /* the take of this step is held; 0 = none */
+  pthread_t main_thread; /* who makes the tsnap calls */
+  int held;
+  int takes;           /* so far */
+  double held_seconds; /* of this rank's time, by all of them */
+} Snapshots;
+
+/* What the last take or restore has cost this rank; a take also what its wait has cost. */
+static void Tell(Snapshots *snapshots, int64_t step, const char *url, double waited_seconds) {
+  tsnap_statistics cost = TSNAP_STATISTICS_INIT;
+  const double mebibytes = StateMebibytes(snapshots->plate);
+  double held_seconds;
+  int restored;
+  CHECK(tsnap_context_statistics(snapshots->context, &cost));
+  restored = cost.operation == TSNAP_OPERATION_RESTORE;
+  held_seconds = cost.blocked_seconds + waited_seconds;
+  if (!restored) {
+    snapshots->takes++;
+    snapshots->held_seconds += held_seconds;
+  }
+  if (snapshots->plate->rank != 0) return;
+  printf("  step %4" PRId64 ": %s %s: %.0f MiB in %.3f s, %.2f GB/s", step,
+         restored ? "restored" : "took", url, mebibytes, cost.seconds,
+         mebibytes * 1.048576e-3 / cost.seconds);
+  if (!restored) printf("; the steps were held for %.3f s", held_seconds);
+  printf("\n");
   fflush(stdout);
 }
 
-static void Take(tsnap_context *context, tsnap_state *state, const Plate *plate, const char *url,
-                 int32_t overwrite) {
+static tsnap_take_options Options(void) {
   tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;
-  double started;
-  options.overwrite = overwrite;
   options.metadata = "heat2d: a plate heated by a moving torch";
-  MPI_Barrier(plate->grid); /* only so that the time below is the take's own */
-  started = MPI_Wtime();
-  CHECK(tsnap_take(context, url, state, &options));
-  Say(plate, "took", url, MPI_Wtime() - started);
+  return options;
+}
+
+/* The progress callback of a take that is to be held, for whoever wants to kill the job in the
+ * middle of one (--hold-at). Once tsnap_take_async has returned, the library calls it from its own
+ * thread, the last time when all bytes of this rank are written and nothing is committed. The time
+ * steps go on meanwhile, up to the next take. */
+static void HoldTake(uint64_t staged, uint64_t written, uint64_t total, void *user) {
+  Snapshots *snapshots = user;
+  const struct timespec a_minute = {60, 0};
+  (void)staged;
+  if (snapshots->held || written < total || pthread_equal(pthread_self(), snapshots->main_thread))
+    return;
+  snapshots->held = 1;
+  if (snapshots->plate->rank == 0) {
+    printf("  the take to %s is pending, and held for a minute: kill the job now\n",
+           snapshots->pending_url);
+    fflush(stdout);
+  }
+  nanosleep(&a_minute, NULL);
+}
+
+/* Waits for the pending take, if there is one: when this returns, its snapshot exists. */
+static void EndTake(Snapshots *snapshots) {
+  const double began = MPI_Wtime();
+  if (snapshots->pending == NULL) return;
+  CHECK(tsnap_request_free(&snapshots->pending)); /* waits, and says how the take ended */
+  Tell(snapshots, snapshots->pending_step, snapshots->pending_url, MPI_Wtime() - began);
+}
+
+/* Each snapshot has a place of its own. Until this one is committed, the one before is the newest.
+ */
+static void BeginTake(Snapshots *snapshots, const char *url) {
+  tsnap_take_options options = Options();
+  EndTake(snapshots);
+  snapshots->pending_step = snapshots->plate->step;
+  snprintf(snapshots->pending_url, sizeof(snapshots->pending_url), "%s", url);
+  if (snapshots->plate->step == snapshots->hold_at) {
+    options.progress = HoldTake;
+    options.progress_user = snapshots;
+  }
+  CHECK(tsnap_take_async(snapshots->context, url, snapshots->state, &options, &snapshots->pending));
+  /* From here on the fields may change: what is stored is what they were at the call. */
+}
+
+/* Once in every step. Where MPI grants less than MPI_THREAD_MULTIPLE, a pending take talks to the
+ * other ranks in here only; elsewhere this just looks whether it has ended. */
+static void GoOnWithTake(Snapshots *snapshots) {
+  int32_t done = 0;
+  if (snapshots->pending == NULL) return;
+  CHECK(tsnap_request_test(snapshots->pending, &done));
+  if (done) EndTake(snapshots); /* on this rank: the others may see it in a later step */
+}
+
+/* The way of --sync, and of the last state: the snapshot exists when this returns. */
+static void Take(Snapshots *snapshots, const char *url, int32_t overwrite) {
+  tsnap_take_options options = Options();
+  EndTake(snapshots);
+  options.overwrite = overwrite;
+  CHECK(tsnap_take(snapshots->context, url, snapshots->state, &options));
+  Tell(snapshots, snapshots->plate->step, url, 0);
 }
 
 static int NewestFirst(const void *a, const void *b) {
@@ -338,25 +428,23 @@ static int64_t FindNewest(const Plate *plate, const char *folder) {
   return newest;
 }
 
-static void Restart(tsnap_context *context, tsnap_state *state, Plate *plate, const char *url) {
+static void Restart(Snapshots *snapshots, const char *url) {
   tsnap_restore_options options = TSNAP_RESTORE_OPTIONS_INIT;
-  double started;
   /* The job may come back with more or fewer ranks. The fields are cut anew by themselves; what
    * each rank has its own of needs a decision: a rank that is new has done no work yet (left alone,
    * cell_updates stays 0), and the count of a rank that is gone may go with it. */
-  options.new_ranks = 3;
-  options.lost_ranks = 2;
-  MPI_Barrier(plate->grid);
-  started = MPI_Wtime();
-  CHECK(tsnap_restore(context, url, state, &options));
-  Say(plate, "restored", url, MPI_Wtime() - started);
+  options.new_ranks = TSNAP_NEW_RANKS_LEAVE;
+  options.lost_ranks = TSNAP_LOST_RANKS_IGNORE;
+  CHECK(tsnap_restore(snapshots->context, url, snapshots->state, &options));
+  Tell(snapshots, snapshots->plate->step, url, 0);
 }
 
 /* ---- The run ---- */
 
 typedef struct {
-  int64_t size, steps, every, stop_at;
+  int64_t size, steps, every, stop_at, hold_at;
   const char *snapshots, *final;
+  int synchronous;
 } Arguments;
 
 static const char kUsage[] =
@@ -365,6 +453,8 @@ static const char kUsage[] =
     "  --steps N           steps of the whole job (240)\n"
     "  --snapshots FOLDER  take snapshots there; go on from the newest one that is there\n"
     "  --every N           steps between snapshots (20)\n"
+    "  --sync              the steps wait until each snapshot is committed\n"
+    "  --hold-at N         hold the take of step N in the background, to kill the job in it\n"
     "  --stop-at N         leave after step N, as if the time limit had come\n"
     "  --final URL         where the last state goes, as a snapshot\n"
     "  --help              this text\n";
@@ -387,12 +477,19 @@ static int Parse(int argc, char **argv, Arguments *arguments, int rank) {
   arguments->steps = 240;
   arguments->every = 20;
   arguments->stop_at = INT64_MAX;
+  arguments->hold_at = 0;
   arguments->snapshots = arguments->final = NULL;
+  arguments->synchronous = 0;
   for (i = 1; i < argc; i += 2) {
     const char *option = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
     if (strcmp(option, "--help") == 0) {
       if (rank == 0) fputs(kUsage, stdout);
       return 0;
+    }
+    if (strcmp(option, "--sync") == 0) {
+      arguments->synchronous = 1;
+      i--; /* it has no value */
+      continue;
     }
     if (strcmp(option, "--size") == 0)
       arguments->size = Number(option, value);
@@ -402,6 +499,8 @@ static int Parse(int argc, char **argv, Arguments *arguments, int rank) {
       arguments->every = Number(option, value);
     else if (strcmp(option, "--stop-at") == 0)
       arguments->stop_at = Number(option, value);
+    else if (strcmp(option, "--hold-at") == 0)
+      arguments->hold_at = Number(option, value);
     else if (strcmp(option, "--snapshots") == 0 && *value != '\0')
       arguments->snapshots = value;
     else if (strcmp(option, "--final") == 0 && *value != '\0')
@@ -417,22 +516,25 @@ static int Parse(int argc, char **argv, Arguments *arguments, int rank) {
 
 static void Run(const Arguments *arguments) {
   Plate plate;
-  tsnap_context *context = NULL;
-  tsnap_state *state;
+  Snapshots snapshots;
   int64_t newest, first_step;
   uint64_t fingerprint;
   char url[4096];
   double started, seconds;
 
   CreatePlate(&plate, arguments->size);
-  state = RegisterState(&plate);
-  CHECK(tsnap_context_open(plate.grid, NULL, &context));
+  memset(&snapshots, 0, sizeof(snapshots));
+  snapshots.plate = &plate;
+  snapshots.state = RegisterState(&plate);
+  snapshots.hold_at = arguments->hold_at;
+  snapshots.main_thread = pthread_self();
+  CHECK(tsnap_context_open(plate.grid, NULL, &snapshots.context));
   if (arguments->snapshots != NULL) {
     if (plate.rank == 0) mkdir(arguments->snapshots, 0777); /* it may be there already */
     newest = FindNewest(&plate, arguments->snapshots);
     if (newest >= 0) {
       snprintf(url, sizeof(url), "%s/step-%06" PRId64, arguments->snapshots, newest);
-      Restart(context, state, &plate, url);
+      Restart(&snapshots, url);
     }
   }
   ExchangeHalo(&plate, plate.diffusivity); /* ghosts are not part of the state */
@@ -441,15 +543,23 @@ static void Run(const Arguments *arguments) {
   started = MPI_Wtime();
   while (plate.step < arguments->steps && plate.step < arguments->stop_at) {
     Step(&plate);
+    GoOnWithTake(&snapshots);
     if (arguments->snapshots != NULL && plate.step % arguments->every == 0) {
       snprintf(url, sizeof(url), "%s/step-%06" PRId64, arguments->snapshots, plate.step);
-      Take(context, state, &plate, url, TSNAP_OFF);
+      if (arguments->synchronous)
+        Take(&snapshots, url, TSNAP_OFF);
+      else
+        BeginTake(&snapshots, url);
     }
   }
   seconds = MPI_Wtime() - started;
-  if (arguments->final != NULL && plate.step == arguments->steps) {
-    Take(context, state, &plate, arguments->final, TSNAP_ON);
+  EndTake(&snapshots); /* a job that leaves without it may leave its last snapshot unfinished */
+  if (arguments->snapshots != NULL && plate.rank == 0) {
+    printf("  %d takes held the steps for %.3f of %.1f s\n", snapshots.takes,
+           snapshots.held_seconds, seconds);
   }
+  if (arguments->final != NULL && plate.step == arguments->steps)
+    Take(&snapshots, arguments->final, TSNAP_ON);
 
   fingerprint = Fingerprint(&plate);
   if (plate.rank == 0) {
@@ -457,16 +567,20 @@ static void Run(const Arguments *arguments) {
            " on %d ranks in %.1f s; fingerprint of the fields %016" PRIx64 "\n",
            first_step, plate.step, plate.ranks, seconds, fingerprint);
   }
-  CHECK(tsnap_context_close(&context));
-  tsnap_state_destroy(&state);
+  CHECK(tsnap_context_close(&snapshots.context));
+  tsnap_state_destroy(&snapshots.state);
   DestroyPlate(&plate);
 }
 
 int main(int argc, char **argv) {
   Arguments arguments;
-  int rank;
-  MPI_Init(&argc, &argv);
+  int rank, granted;
+  /* With MPI_THREAD_MULTIPLE a take goes on in the background by itself. Less will do as well: then
+   * it goes on once in every step, in tsnap_request_test. */
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &granted);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  if (rank == 0 && granted < MPI_THREAD_MULTIPLE)
+    printf("  MPI allows one thread at a time: takes go on between the steps\n");
   if (Parse(argc, argv, &arguments, rank)) Run(&arguments);
   MPI_Finalize();
   return 0;
