@@ -552,8 +552,8 @@ static void Run(const Arguments *arguments) {
         BeginTake(&snapshots, url);
     }
   }
-  seconds = MPI_Wtime() - started;
   EndTake(&snapshots); /* a job that leaves without it may leave its last snapshot unfinished */
+  seconds = MPI_Wtime() - started;
   if (arguments->snapshots != NULL && plate.rank == 0) {
     printf("  %d takes held the steps for %.3f of %.1f s\n", snapshots.takes,
            snapshots.held_seconds, seconds);
