@@ -54,7 +54,8 @@ typedef struct tsnap_config {
      format; rank 0 writes it, over what is there; NULL = none. */
   const char *trace;
   /* Called at the begin and the end of each phase on this rank, from the thread that it runs in:
-     that of the call, or the library's for what a take does in the background; NULL = none. */
+     that of the call, or the library's for what a take does in the background. The two may call it
+     at once; NULL = none. */
   void (*event)(const tsnap_event *event, void *user);
   void *event_user;
 } tsnap_config;

@@ -46,8 +46,8 @@ typedef struct tsnap_request tsnap_request;
  *
  * A failure that is met before anything is staged is returned here, on all ranks, and *out is NULL.
  * Later ones are returned by tsnap_request_wait, on all ranks as well, with the codes of
- * tsnap_take; then nothing was committed, unless the text says so, and the earlier snapshot is
- * whole.
+ * tsnap_take; then nothing was committed, unless the text says so or the code is TSNAP_E_TIMEOUT or
+ * TSNAP_E_MPI (the snapshot may or may not exist), and the earlier snapshot is whole.
  *
  * Collective; one thread for ctx and state; the caller owns *out and frees it, before or after the
  * context is closed; errors: those of tsnap_take.
@@ -80,10 +80,11 @@ TSNAP_API int32_t tsnap_request_wait(tsnap_request *request);
  * Ends a request early: either nothing is committed, and tsnap_request_wait returns
  * TSNAP_E_CANCELLED on all ranks (or the failure that was met before), or the snapshot was
  * committed already, and it returns TSNAP_OK. Waits until it is known which. One rank that cancels
- * ends the request on all.
+ * is enough to end the request on all; at thread levels below MPI_THREAD_MULTIPLE the others must
+ * call something meanwhile.
  *
- * Collective; the thread that uses the context; borrows request; errors: TSNAP_E_TIMEOUT,
- * TSNAP_E_BUSY (inside a callback of the request).
+ * Collective; the thread that uses the context; borrows request; errors: TSNAP_E_TIMEOUT (that of
+ * the take), TSNAP_E_BUSY (inside a callback of the request).
  */
 TSNAP_API int32_t tsnap_request_cancel(tsnap_request *request);
 

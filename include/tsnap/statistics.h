@@ -25,7 +25,7 @@ typedef struct tsnap_statistics {
   int32_t plan_reused;      /* 1: the structure was that of the take before; nothing was planned */
   int32_t reserved;
   double seconds;             /* from the call to the end, the background included */
-  double blocked_seconds;     /* of these, the caller was held */
+  double blocked_seconds;     /* of these, the caller was held by the call itself */
   double budget_wait_seconds; /* of the blocked: for memory, since the budget was used up */
   double rank_wait_seconds;   /* of all: for other ranks, in the calling thread or the background */
   uint64_t bytes;             /* of user data that this rank staged and wrote, or read */

@@ -36,14 +36,15 @@ typedef struct tsnap_take_options {
   int32_t overwrite;         /* switch, default off: replace a snapshot that is there */
   int32_t codec;             /* TSNAP_CODEC_... */
   int32_t verify_replicated; /* TSNAP_REPLICATED_CHECK_...; 0 = shape */
-  /* Switch, default on: durable on return. Off with overwrite, a crash of the machine soon after can
-     lose both snapshots: the old one is removed and the new one not yet on the disk. */
+  /* Switch, default on: durable when the take has ended well. Off with overwrite, a crash of the
+     machine soon after can lose both snapshots: the old one is removed and the new one not yet on
+     the disk. */
   int32_t sync;
-  uint64_t chunk_bytes;      /* large arrays are cut into chunks of about this; 0 = by store */
-  uint64_t slab_bytes;       /* small things are packed into files of about this; 0 = by store */
-  const char *metadata;      /* any UTF-8 text up to 8 MiB, kept; NULL = none */
-  /* Of this rank; called from the thread that calls tsnap_take; after tsnap_take_async has returned,
-     from the library's; one call at a time, about ten a second; may be NULL. */
+  uint64_t chunk_bytes; /* large arrays are cut into chunks of about this; 0 = by store */
+  uint64_t slab_bytes;  /* small things are packed into files of about this; 0 = by store */
+  const char *metadata; /* any UTF-8 text up to 8 MiB, kept; NULL = none */
+  /* Of this rank; called from the thread that calls tsnap_take; after tsnap_take_async has
+     returned, from the library's; one call at a time, about ten a second; may be NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
 } tsnap_take_options;
