@@ -99,6 +99,36 @@ typedef struct tsnap_object_info {
   }
 /* clang-format on */
 
+/* Where some of an object's bytes rest: one box of it, in one run of bytes of one file. */
+typedef struct tsnap_extent_info {
+  size_t struct_size;
+  const char *file;      /* relative to the snapshot; lives until close */
+  int64_t writer;        /* the rank that wrote it */
+  uint64_t offset_bytes; /* of its first byte in the file */
+  uint64_t stored_bytes; /* in the file */
+  uint64_t bytes;        /* of the box; more than stored_bytes where compression pays */
+  int32_t codec;         /* TSNAP_CODEC_... (tsnap/take.h) */
+  int32_t ndim;          /* of the box; strings and byte blocks have one axis of bytes */
+  int64_t box_offset[TSNAP_MAX_DIMS]; /* in the whole array, in elements; zero from ndim on */
+  int64_t box_shape[TSNAP_MAX_DIMS];
+} tsnap_extent_info;
+
+/* clang-format off */
+#define TSNAP_EXTENT_INFO_INIT                   \
+  {                                              \
+    sizeof(tsnap_extent_info),                   \
+    NULL,                     /* file */         \
+    0,                        /* writer */       \
+    0,                        /* offset_bytes */ \
+    0,                        /* stored_bytes */ \
+    0,                        /* bytes */        \
+    0,                        /* codec */        \
+    0,                        /* ndim */         \
+    {0, 0, 0, 0, 0, 0, 0, 0}, /* box_offset */   \
+    {0, 0, 0, 0, 0, 0, 0, 0}  /* box_shape */    \
+  }
+/* clang-format on */
+
 typedef struct tsnap_read_options {
   size_t struct_size;
   uint64_t memory_budget_bytes; /* 0 = the config's */
@@ -238,6 +268,19 @@ TSNAP_API int32_t tsnap_snapshot_attribute(tsnap_snapshot *snapshot, const char 
  */
 TSNAP_API int32_t tsnap_snapshot_attribute_at(tsnap_snapshot *snapshot, const char *path,
                                               int64_t index, const char **name, const char **value);
+
+/*
+ * Tells where the bytes of the object with this path rest: its extents, counted from 0 in an order
+ * that stays until close. Their boxes are disjoint and make up the object, except where a sparse
+ * array has nothing stored; an object without bytes has none. One file holds extents of many
+ * objects.
+ *
+ * Not collective; any number of threads; the snapshot owns the file name, it lives until close;
+ * errors: TSNAP_E_NOT_FOUND (no such object, or index is past the last extent), TSNAP_E_INVALID
+ * (index below 0), TSNAP_E_CORRUPT, TSNAP_E_IO and what else the storage gives.
+ */
+TSNAP_API int32_t tsnap_snapshot_extent(tsnap_snapshot *snapshot, const char *path, int64_t index,
+                                        tsnap_extent_info *out);
 
 /*
  * Sets what is called during tsnap_read and tsnap_snapshot_verify; NULL for nothing. done_bytes

@@ -10,10 +10,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -116,6 +118,9 @@ struct tsnap_snapshot : tsnap::capi::Handle {
   // Qualified paths of the private objects that were asked for; guarded by mutex, a path never
   // moves.
   std::unordered_map<const tsnap::ObjectRecord*, std::string> paths;
+  // Names of the files of the extents that were asked for, by writer and slab; guarded by mutex, a
+  // name never moves.
+  std::map<std::pair<uint32_t, uint32_t>, std::string> files;
   // Of the last verify.
   std::vector<std::string> bad;
   std::vector<const char*> bad_list;

@@ -11,6 +11,7 @@
 #include "capi/config.h"
 #include "capi/guard.h"
 #include "capi/structs.h"
+#include "format/native/names.h"
 #include "tsnap/snapshot.h"
 
 namespace tsnap::capi {
@@ -167,6 +168,36 @@ Status AttributeAt(tsnap_snapshot* snapshot, const char* path, int64_t index, co
   return Status::Ok();
 }
 
+const char* FileOf(tsnap_snapshot* snapshot, const Extent& extent) {
+  const std::lock_guard lock(snapshot->mutex);
+  std::string& file = snapshot->files[{extent.writer, extent.slab}];
+  if (file.empty())
+    file = native::SlabKey(snapshot->snapshot->record().id, extent.writer, extent.slab);
+  return file.c_str();
+}
+
+Status ExtentAt(tsnap_snapshot* snapshot, const char* path, int64_t index, tsnap_extent_info* out) {
+  const ObjectRecord* object = nullptr;
+  TSNAP_TRY(FindObject(snapshot, path, &object));
+  TSNAP_TRY(CheckOut(out, "tsnap_extent_info"));
+  if (index < 0)
+    return Invalid(fmt::format("looking up an extent of \"{}\": index is {}", path, index));
+  TSNAP_ASSIGN(const Extent* extent,
+               snapshot->snapshot->ExtentAt(*object, static_cast<uint64_t>(index)));
+  tsnap_extent_info full = TSNAP_EXTENT_INFO_INIT;
+  full.file = FileOf(snapshot, *extent);
+  full.writer = extent->writer;
+  full.offset_bytes = extent->offset;
+  full.stored_bytes = extent->stored_bytes;
+  full.bytes = extent->raw_bytes;
+  full.codec = static_cast<int32_t>(extent->codec);
+  full.ndim = extent->box.ndim;
+  std::copy_n(extent->box.offset.begin(), full.ndim, full.box_offset);
+  std::copy_n(extent->box.shape.begin(), full.ndim, full.box_shape);
+  WriteStruct(full, out);
+  return Status::Ok();
+}
+
 Status SetProgress(tsnap_snapshot* snapshot, void (*progress)(uint64_t, uint64_t, void*),
                    void* user) {
   TSNAP_TRY(CheckSnapshot(snapshot));
@@ -247,6 +278,11 @@ int32_t tsnap_snapshot_attribute(tsnap_snapshot* snapshot, const char* path, con
 int32_t tsnap_snapshot_attribute_at(tsnap_snapshot* snapshot, const char* path, int64_t index,
                                     const char** name, const char** value) {
   return Guard([&] { return AttributeAt(snapshot, path, index, name, value); });
+}
+
+int32_t tsnap_snapshot_extent(tsnap_snapshot* snapshot, const char* path, int64_t index,
+                              tsnap_extent_info* out) {
+  return Guard([&] { return ExtentAt(snapshot, path, index, out); });
 }
 
 int32_t tsnap_snapshot_set_progress(tsnap_snapshot* snapshot,

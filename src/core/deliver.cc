@@ -88,18 +88,19 @@ Status PrepareDestination(const ObjectRecord& record, LocalObject* object) {
   return Status::Ok();
 }
 
-Status CheckExtents(const ObjectMeta& meta, const std::vector<Extent>& extents) {
-  const Box whole = WholeBox(meta.ndim, meta.shape);
-  for (const Extent& extent : extents) {
-    if (extent.box.ndim == meta.ndim && Contains(whole, extent.box) &&
-        extent.raw_bytes == Volume(extent.box) * static_cast<uint64_t>(meta.item_bytes)) {
-      continue;
-    }
-    return Corrupt(
-        fmt::format("the index of object \"{}\" lists an extent {} that does not fit its shape {}: "
-                    "the snapshot is damaged",
-                    meta.path, ToString(extent.box), ShapeToString(meta.ndim, meta.shape)));
+Status CheckExtent(const ObjectMeta& meta, const Extent& extent) {
+  if (extent.box.ndim == meta.ndim && Contains(WholeBox(meta.ndim, meta.shape), extent.box) &&
+      extent.raw_bytes == Volume(extent.box) * static_cast<uint64_t>(meta.item_bytes)) {
+    return Status::Ok();
   }
+  return Corrupt(
+      fmt::format("the index of object \"{}\" lists an extent {} that does not fit its shape {}: "
+                  "the snapshot is damaged",
+                  meta.path, ToString(extent.box), ShapeToString(meta.ndim, meta.shape)));
+}
+
+Status CheckExtents(const ObjectMeta& meta, const std::vector<Extent>& extents) {
+  for (const Extent& extent : extents) TSNAP_TRY(CheckExtent(meta, extent));
   return Status::Ok();
 }
 

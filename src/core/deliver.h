@@ -29,6 +29,7 @@ Status PrepareDestination(const ObjectRecord& record, LocalObject* object);
 
 // A tile may be listed in another part than its object, so only here can it be seen whether the
 // extents fit it: kCorrupt when not.
+Status CheckExtent(const ObjectMeta& meta, const Extent& extent);
 Status CheckExtents(const ObjectMeta& meta, const std::vector<Extent>& extents);
 
 // Equal sums say that nothing is missing only where no element is listed twice: kCorrupt when one

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/knobs.h"
@@ -48,6 +49,9 @@ class Snapshot {
   Result<const std::vector<const ObjectRecord*>*> Objects();
   // By qualified path ("3/rng", "fluid/density"); loads one part. kNotFound when it does not exist.
   Result<const ObjectRecord*> Find(std::string_view qualified_path);
+  // Where the bytes of an object rest: extent number `index`, in an order that stays. kNotFound
+  // past the last one. The reference lives as long as the snapshot.
+  Result<const Extent*> ExtentAt(const ObjectRecord& object, uint64_t index);
   // dtype, item size and number of dimensions must be the object's; the box must lie inside its
   // shape.
   Status Read(const ObjectRecord& object, const ReadTarget& target, const ReadOptions& options);
@@ -61,6 +65,9 @@ class Snapshot {
   Result<const IndexPart*> Part(uint64_t number);
   // The extents that may hold something of a box, each once.
   Result<std::vector<Extent>> ExtentsMeeting(const ObjectRecord& object, const Box& box);
+  // Every extent of a sharded object once, from all of its tiles.
+  using ExtentList = std::vector<const Extent*>;
+  Result<std::shared_ptr<const ExtentList>> ShardedExtents(const ObjectRecord& object);
 
   std::shared_ptr<Store> store_;
   native::CommitRecord record_;
@@ -70,7 +77,9 @@ class Snapshot {
   std::vector<std::unique_ptr<IndexPart>> parts_;  // guarded by mutex_ until set, then constant
   std::vector<const ObjectRecord*> objects_;       // guarded by mutex_ until objects_ready_
   bool objects_ready_ = false;                     // guarded by mutex_
-  ProgressCallback progress_;                      // guarded by mutex_
+  // Of the sharded objects that ExtentAt was asked for; guarded by mutex_.
+  std::unordered_map<const ObjectRecord*, std::shared_ptr<const ExtentList>> sharded_extents_;
+  ProgressCallback progress_;  // guarded by mutex_
 };
 
 // Commit record first, then the data. kNotFound when there is no snapshot.

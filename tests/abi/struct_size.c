@@ -174,6 +174,7 @@ static void check_snapshot_structs(void) {
   tsnap_snapshot *snapshot = NULL;
   newer_snapshot_info info;
   tsnap_object_info object;
+  tsnap_extent_info extent;
   newer_read_options options;
   double value[4] = {0, 0, 0, 0};
   newer_array target;
@@ -199,6 +200,18 @@ static void check_snapshot_structs(void) {
   REQUIRE(info.known.struct_size == sizeof(info), "struct_size of a longer info stays");
   REQUIRE(info.known.world_size == 1 && info.later[0] == 0 && info.later[1] == 0,
           "as far as it is known");
+
+  memset(&extent, POISON, sizeof(extent));
+  extent.struct_size = offsetof(tsnap_extent_info, stored_bytes);
+  EXPECT(tsnap_snapshot_extent(snapshot, "whole", 0, &extent), TSNAP_OK,
+         "a shorter extent info is filled");
+  REQUIRE(extent.writer == 0 && strlen(extent.file) > 0, "with its fields");
+  REQUIRE(
+      all_poison(&extent.stored_bytes, sizeof(extent) - offsetof(tsnap_extent_info, stored_bytes)),
+      "nothing is written behind a shorter extent info");
+  memset(&extent, 0, sizeof(extent));
+  EXPECT(tsnap_snapshot_extent(snapshot, "whole", 0, &extent), TSNAP_E_INVALID,
+         "an extent info of size zero is refused");
 
   memset(&object, POISON, sizeof(object));
   object.struct_size = offsetof(tsnap_object_info, shape);

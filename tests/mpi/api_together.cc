@@ -239,6 +239,27 @@ void CheckBalance(const std::string& url, uint64_t state_bytes, double most) {
   CHECK_TEXT(static_cast<double>(largest) * 4 <= most * static_cast<double>(total), std::to_string(largest) + " of " + std::to_string(total));
 }
 
+// What the extents say of who wrote what is what the files say, alignment left aside.
+void CheckWriters(tsnap_snapshot* snapshot, const std::string& url, const tsnap_snapshot_info& info) {
+  std::map<int, uint64_t> said;
+  for (int64_t i = 0; i < info.object_count; ++i) {
+    tsnap_object_info object = TSNAP_OBJECT_INFO_INIT;
+    CHECK_OK(tsnap_snapshot_object(snapshot, i, &object));
+    tsnap_extent_info extent = TSNAP_EXTENT_INFO_INIT;
+    for (int64_t k = 0; tsnap_snapshot_extent(snapshot, object.path, k, &extent) == TSNAP_OK; ++k) {
+      CHECK_TEXT(Contains(extent.file, "/" + std::to_string(extent.writer) + "."), extent.file);
+      said[static_cast<int>(extent.writer)] += extent.stored_bytes;
+    }
+  }
+  const std::map<int, uint64_t> written = WrittenBy(url);
+  CHECK_SAME_INT(said.size(), written.size());
+  for (const auto& [writer, bytes] : said) {
+    const uint64_t in_files = written.at(writer);
+    CHECK_TEXT(bytes <= in_files && static_cast<double>(bytes) >= 0.98 * static_cast<double>(in_files),
+               std::to_string(bytes) + " of " + std::to_string(in_files));
+  }
+}
+
 // A state of replicated arrays, taken, checked for balance, and restored.
 void TakeReplicated(int count, int64_t length, int64_t own_length, int32_t codec = TSNAP_CODEC_NONE) {
   const RanksFolder folder;
@@ -266,6 +287,7 @@ void TakeReplicated(int count, int64_t length, int64_t own_length, int32_t codec
   tsnap_snapshot_info info = TSNAP_SNAPSHOT_INFO_INIT;
   CHECK_OK(tsnap_snapshot_info_get(snapshot, &info));
   CHECK_SAME_INT(info.bytes, bytes);
+  CheckWriters(snapshot, url, info);
   for (TestArray& array : arrays) array.Clear();
   own.Clear();
   ranks.Expect(tsnap_restore(ranks, url.c_str(), state, nullptr), TSNAP_OK);
