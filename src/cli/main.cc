@@ -1,5 +1,6 @@
-// The tsnap tool: looks into snapshots and cleans up after them. It finds the command, and turns
-// what goes wrong into a line on standard error and an exit code. Knows the public headers only.
+// The tsnap tool: looks into snapshots, draws them, and cleans up after them. It finds the command,
+// and turns what goes wrong into a line on standard error and an exit code. Knows the public
+// headers only.
 #include <fmt/format.h>
 #include <tsnap.h>
 
@@ -18,7 +19,7 @@
 namespace tsnap::cli {
 namespace {
 
-constexpr const Command* kCommands[] = {&kLs, &kInfo, &kVerify, &kCat, &kRm, &kGc};
+constexpr const Command* kCommands[] = {&kLs, &kInfo, &kVerify, &kCat, &kReport, &kRm, &kGc};
 
 // What a shell says of a program that a closed pipe ended.
 constexpr int kPipeClosed = 128 + SIGPIPE;

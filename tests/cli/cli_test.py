@@ -19,6 +19,7 @@ import sys
 import tempfile
 
 CASES = {}
+COMMANDS = ("ls", "info", "verify", "cat", "report", "rm", "gc")
 SKIPPED = 77
 
 
@@ -35,7 +36,7 @@ class World:
     """One case: a folder of its own, the tool, and a snapshot in it."""
 
     def __init__(self, folder, tool, maker, sources, slow_reads=None):
-        self.folder, self.tool, self.maker = folder, tool, maker
+        self.folder, self.tool, self.maker = folder, os.path.abspath(tool), os.path.abspath(maker)
         self.sources, self.slow_reads = pathlib.Path(sources), slow_reads
         self.url = str(folder / "snap shot")
 
@@ -308,7 +309,7 @@ def failures_are_exit_code_1_and_name_the_object(world):
 @case
 def help_has_examples_for_every_command(world):
     text = world.out("--help")
-    for command in ("ls", "info", "verify", "cat", "rm", "gc"):
+    for command in COMMANDS:
         assert re.search(rf"^ +{command} ", text, re.MULTILINE), text
         help_text = world.out(command, "--help")
         assert "Examples:" in help_text and f"tsnap {command}" in help_text, help_text
@@ -386,12 +387,15 @@ def completions_parse_and_complete(world):
                                env=dict(os.environ, PATH=f"{pathlib.Path(world.tool).parent}:{os.environ['PATH']}"))
         return found.stdout.splitlines()
 
-    assert complete("tsnap", "") == ["ls", "info", "verify", "cat", "rm", "gc", "--help", "--version"]
+    assert complete("tsnap", "") == [*COMMANDS, "--help", "--version"]
     assert complete("tsnap", "v") == ["verify"]
     assert complete("tsnap", "cat", "--") == ["--help", "--box", "--json", "--raw"]
     assert complete("tsnap", "cat", world.url, "grid/p") == ["grid/plane", "grid/point"]
     assert complete("tsnap", "ls", str(world.folder) + "/sn") == [world.url]
-    for command in ("ls", "info", "verify", "cat", "rm", "gc"):
+    (world.folder / "some.json").write_text("{}")
+    for words in (["report"], ["report", "trace.json", "-o"], ["report", "--output"]):
+        assert complete("tsnap", *words, str(world.folder) + "/so") == [f"{world.folder}/some.json"], words
+    for command in COMMANDS:
         options = set(re.findall(r"--[a-z-]+", world.out(command, "--help").split("Examples:")[0]))
         for file in ("tsnap.bash", "_tsnap", "tsnap.fish"):
             text = (completions / file).read_text()
@@ -404,7 +408,7 @@ def completions_parse_and_complete(world):
 def man_pages_have_no_warnings_and_every_option(world):
     pages = world.sources / "docs" / "man"
     page = (pages / "tsnap.1").read_text().replace("\\-", "-")
-    for command in ("ls", "info", "verify", "cat", "rm", "gc"):
+    for command in COMMANDS:
         assert f".SS tsnap {command}" in page, command
         for option in re.findall(r"--[a-z-]+", world.out(command, "--help").split("Examples:")[0]):
             assert option in page, (command, option)

@@ -16,18 +16,23 @@ _tsnap() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --box | --min-age) ((i++)) ;;
+      --box | --min-age | -o | --output) ((i++)) ;;
       -*) ;;
       *) if [[ -z $command ]]; then command=$word; else arguments+=("$word"); fi ;;
     esac
   done
 
   if [[ -z $command ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'ls info verify cat rm gc --help --version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'ls info verify cat report rm gc --help --version' -- "$current")
     return
   fi
   case $previous in
     --box | --min-age) return ;;
+    -o | --output)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
   esac
   if [[ $current == -* ]]; then
     local options=--help
@@ -35,6 +40,7 @@ _tsnap() {
       ls) options+=' --json --paths' ;;
       info) options+=' --json' ;;
       cat) options+=' --box --json --raw' ;;
+      report) options+=' --output' ;;
       rm) options+=' --force' ;;
       gc) options+=' --min-age --dry-run' ;;
     esac
@@ -43,6 +49,10 @@ _tsnap() {
   fi
   case $command:${#arguments[@]} in
     cat:1 | ls:1) _tsnap_paths "${arguments[0]}" ;;
+    report:0)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      ;;
     *:0)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -d -- "$current")

@@ -10,7 +10,7 @@ function __tsnap_arguments
             continue
         end
         switch $word
-            case --box --min-age
+            case --box --min-age -o --output
                 set skip 1
             case '-*'
             case '*'
@@ -46,14 +46,17 @@ complete -c tsnap -n __tsnap_needs_command -a ls -d 'List the objects of a snaps
 complete -c tsnap -n __tsnap_needs_command -a info -d 'Tell about a snapshot'
 complete -c tsnap -n __tsnap_needs_command -a verify -d 'Read and check all stored bytes'
 complete -c tsnap -n __tsnap_needs_command -a cat -d 'Print the value of an object'
+complete -c tsnap -n __tsnap_needs_command -a report -d 'Draw a trace or a snapshot as one HTML page'
 complete -c tsnap -n __tsnap_needs_command -a rm -d 'Remove a snapshot'
 complete -c tsnap -n __tsnap_needs_command -a gc -d 'Remove the data of takes that never committed'
 complete -c tsnap -n '__tsnap_at 0 ls info verify cat rm gc' -a '(__fish_complete_directories)'
+complete -c tsnap -n '__tsnap_at 0 report' -F
 complete -c tsnap -n '__tsnap_at 1 ls cat' -a '(__tsnap_paths)'
 complete -c tsnap -n '__tsnap_runs ls info cat' -l json -d 'Print JSON'
 complete -c tsnap -n '__tsnap_runs ls' -l paths -d 'Print paths only'
 complete -c tsnap -n '__tsnap_runs cat' -l box -x -d 'Ranges such as 0:4,10:20'
 complete -c tsnap -n '__tsnap_runs cat' -l raw -d 'Print the bytes as they are'
+complete -c tsnap -n '__tsnap_runs report' -s o -l output -r -F -d 'The page to write'
 complete -c tsnap -n '__tsnap_runs rm' -s f -l force -d 'No error when there is no snapshot'
 complete -c tsnap -n '__tsnap_runs gc' -l min-age -x -d 'Seconds since a sign of life'
 complete -c tsnap -n '__tsnap_runs gc' -s n -l dry-run -d 'Say what would be removed'
