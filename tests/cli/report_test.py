@@ -428,6 +428,10 @@ def browser_draws_odd_reports(world):
     report_of(world, hostile_trace())
     dom, seen = browse(world, world.folder / "page.html", "hostile")
     assert seen["title"].endswith(" - tsnap report") and "<img" not in dom, seen["title"]
+    report_of(world, sample_trace.sample(3, 4, compute=-60000))   # takes in the background that overlap
+    dom, seen = browse(world, world.folder / "page.html", "overlapping")
+    boxes = re.findall(r'<rect [^>]*?y="(\d+)"', dom.split('<g class="operations">')[1].split("</g>")[0])
+    assert len(boxes) == 4 and len(set(boxes)) == 3, boxes
     nothing = {"otherData": {"tool": "tsnap", "ranks": 3}, "traceEvents": []}
     report_of(world, nothing)
     dom, seen = browse(world, world.folder / "page.html", "nothing")

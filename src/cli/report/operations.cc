@@ -2,6 +2,7 @@
 
 #include <array>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "cli/text.h"
@@ -105,6 +106,19 @@ ordered_json ToJson(const Trace& trace, const Operation& operation, const Sums& 
   return json;
 }
 
+// How long any of them went on; takes in the background overlap.
+double BusyTime(const std::vector<Sums>& sums) {
+  std::vector<std::pair<double, double>> windows;
+  for (const Sums& one : sums) windows.emplace_back(one.begin, one.end);
+  std::sort(windows.begin(), windows.end());
+  double busy = 0, until = 0;
+  for (const auto& [begin, end] : windows) {
+    busy += std::max(0.0, end - std::max(begin, until));
+    until = std::max(until, end);
+  }
+  return busy;
+}
+
 bool IsOk(const Operation& operation) {
   return operation.status == "TSNAP_OK" || operation.status.empty();
 }
@@ -132,20 +146,15 @@ ordered_json OperationsOf(const Trace& trace) {
   for (const size_t i : order) shown.push_back(ToJson(trace, trace.operations[i], sums[i]));
 
   uint64_t bytes = 0, stored_bytes = 0;
-  double seconds = 0;
   size_t failed = 0;
   for (size_t i = 0; i < sums.size(); ++i) {
     bytes = AddBytes(bytes, sums[i].bytes);
     stored_bytes = AddBytes(stored_bytes, sums[i].stored_bytes);
-    seconds += sums[i].end - sums[i].begin;
     failed += IsOk(trace.operations[i]) ? 0 : 1;
   }
-  return {{"shown", std::move(shown)},
-          {"count", sums.size()},
-          {"failed", failed},
-          {"bytes", bytes},
-          {"stored_bytes", stored_bytes},
-          {"microseconds", seconds}};
+  return {
+      {"shown", std::move(shown)},    {"count", sums.size()},  {"failed", failed}, {"bytes", bytes},
+      {"stored_bytes", stored_bytes}, {"busy", BusyTime(sums)}};
 }
 
 }  // namespace tsnap::cli

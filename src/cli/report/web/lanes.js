@@ -14,7 +14,7 @@ function withSlots(flat) {
   const slots = [[], [], [], []];   // a track each, and the phases
   for (const span of spans) {
     const ends = slots[span.what === PHASE ? TRACKS : ACTIVITIES[span.what].track];
-    span.slot = ends.findIndex((end) => end <= span.begin + 0.05);
+    span.slot = ends.findIndex((end) => end <= span.begin + 0.15);   // times are rounded
     if (span.slot < 0) span.slot = ends.length < 6 ? ends.length : 5;
     ends[span.slot] = Math.max(ends[span.slot] || 0, span.begin + span.length);
   }

@@ -1,5 +1,5 @@
 // The timeline: operations and bandwidth above, a lane for each rank (or group of neighbours) below, one window of time for all.
-const LABEL = 96, RIGHT = 12, OPERATIONS_Y = 26, OPERATIONS_HEIGHT = 20, CHART_Y = 58, CHART_HEIGHT = 104, HEAD_HEIGHT = 172;
+const LABEL = 96, RIGHT = 12, OPERATIONS_Y = 26, OPERATION_HEIGHT = 20, CHART_HEIGHT = 104;
 const LEAST_WINDOW = 1;   // microseconds
 
 class Timeline {
@@ -12,11 +12,25 @@ class Timeline {
     const tall = this.lanes.length <= 8 ? 52 : this.lanes.length <= 16 ? 44 : this.lanes.length <= 32 ? 34 : 27;
     const phases = this.lanes.some((lane) => lane.phases.length > 0) && tall >= 34 ? (tall >= 44 ? 13 : 8) : 0;
     this.rows = {tall, phases, track: (tall - 6 - phases - 2) / TRACKS};
+    this.slots = this.slotsOfOperations();
+    this.chartTop = OPERATIONS_Y + Math.max(1, this.slots.length) * OPERATION_HEIGHT + 12;
+    this.headHeight = this.chartTop + CHART_HEIGHT + 10;
     this.view = {from: 0, to: this.total};
     this.section = this.makeSection();
     if (!this.edges.length) return;
     new ResizeObserver(() => this.ask()).observe(this.drawing);
     addEventListener("beforeprint", () => this.draw());
+  }
+
+  // Operations that overlap lie below each other.
+  slotsOfOperations() {
+    const ends = [];
+    for (const operation of [...this.data.operations.shown].sort((a, b) => a.begin - b.begin)) {
+      operation.slot = ends.findIndex((end) => end <= operation.begin);
+      if (operation.slot < 0) operation.slot = Math.min(ends.length, 5);
+      ends[operation.slot] = Math.max(ends[operation.slot] || 0, operation.end);
+    }
+    return ends;
   }
 
   makeSection() {
@@ -90,10 +104,10 @@ class Timeline {
   }
 
   drawHead(width) {
-    attributes(this.head, {viewBox: `0 0 ${width} ${HEAD_HEIGHT}`});
+    attributes(this.head, {viewBox: `0 0 ${width} ${this.headHeight}`});
     const parts = [];
     for (const tick of this.ticks()) {
-      parts.push(s("line", {class: "grid", x1: tick.x, x2: tick.x, y1: 20, y2: HEAD_HEIGHT}));
+      parts.push(s("line", {class: "grid", x1: tick.x, x2: tick.x, y1: 20, y2: this.headHeight}));
       if (tick.x < width - 46) parts.push(s("text", {x: tick.x + 4, y: 14}, tick.text));
     }
     parts.push(s("text", {class: "strong", x: 10, y: OPERATIONS_Y + 14}, "Operations"), this.operationBoxes(), this.bandwidthCurves());
@@ -105,10 +119,10 @@ class Timeline {
     for (const operation of this.data.operations.shown) {
       if (operation.end < view.from || operation.begin > view.to) continue;
       const from = Math.max(view.left, view.x(operation.begin)), to = Math.min(view.right, view.x(operation.end));
-      const ok = operation.status === "TSNAP_OK" || operation.status === "";
-      group.append(s("rect", {class: ok ? "phase-a" : "failed-operation", x: from, y: OPERATIONS_Y, width: Math.max(1, to - from - 1), height: OPERATIONS_HEIGHT, rx: 2}));
+      const ok = operation.status === "TSNAP_OK" || operation.status === "", y = OPERATIONS_Y + operation.slot * OPERATION_HEIGHT;
+      group.append(s("rect", {class: ok ? "phase-a" : "failed-operation", x: from, y, width: Math.max(1, to - from - 1), height: OPERATION_HEIGHT - 2, rx: 2}));
       const text = `${operation.number} ${operation.name}`;
-      if (to - from > text.length * 6.5 + 10) group.append(s("text", {class: ok ? "strong" : "on-bad", x: from + 5, y: OPERATIONS_Y + 14}, text));
+      if (to - from > text.length * 6.5 + 10) group.append(s("text", {class: ok ? "strong" : "on-bad", x: from + 5, y: y + 13}, text));
     }
     return group;
   }
@@ -118,14 +132,14 @@ class Timeline {
     const first = findBin(edges, view.from), end = findBin(edges, view.to), kinds = Object.entries(this.data.timeline.bandwidth);
     let most = 0;
     for (const [, rates] of kinds) for (let bin = first; bin <= end; bin++) most = Math.max(most, rates[bin]);
-    group.append(s("text", {class: "strong", x: 10, y: CHART_Y + 12}, "Bandwidth"));
-    const bottom = CHART_Y + CHART_HEIGHT;
-    if (!(most > 0)) { group.append(s("text", {x: view.left + 6, y: CHART_Y + 12}, "no bytes moved here")); return group; }
+    group.append(s("text", {class: "strong", x: 10, y: this.chartTop + 12}, "Bandwidth"));
+    const bottom = this.chartTop + CHART_HEIGHT;
+    if (!(most > 0)) { group.append(s("text", {x: view.left + 6, y: this.chartTop + 12}, "no bytes moved here")); return group; }
     const every = byteStep(most, 3), scale = (CHART_HEIGHT - 6) / most;
     for (let rate = every; rate <= most; rate += every) {
       const y = Math.round(bottom - rate * scale) + 0.5;
       group.append(s("line", {class: "grid", x1: view.left, x2: view.right, y1: y, y2: y}));
-      if (y > CHART_Y + 24) group.append(s("text", {x: view.left - 6, y: y + 4, "text-anchor": "end"}, byteLabel(rate) + "/s"));
+      if (y > this.chartTop + 24) group.append(s("text", {x: view.left - 6, y: y + 4, "text-anchor": "end"}, byteLabel(rate) + "/s"));
     }
     group.append(s("line", {class: "grid", x1: view.left, x2: view.right, y1: bottom + 0.5, y2: bottom + 0.5}));
     for (const [kind, rates] of kinds) {
@@ -164,19 +178,19 @@ class Timeline {
     this.body.replaceChildren(...parts);
   }
 
+  // Phases of a take in the background and of the call after it overlap: they lie below each other.
   drawPhases(lane, y, group) {
-    const view = this.view, tall = this.rows.phases;
-    const outlines = ["", ""];
-    let edge = -1;
+    const view = this.view, slots = lane.slots[TRACKS], tall = this.rows.phases / slots;
+    const outlines = ["", ""], edges = new Array(slots).fill(-1);
     lane.phases.forEach((phase, index) => {
       if (phase.begin + phase.length < view.from || phase.begin > view.to) return;
       const from = Math.max(view.left, view.x(phase.begin)), to = Math.min(view.right, view.x(phase.begin + phase.length));
-      if (to <= edge + 0.3) return;
-      edge = to;
-      outlines[index % 2] += `M${from.toFixed(2)} ${y}H${to.toFixed(2)}v${tall}H${from.toFixed(2)}z`;
+      if (to <= edges[phase.slot] + 0.3) return;
+      edges[phase.slot] = to;
+      const top = y + phase.slot * tall;
+      outlines[index % 2] += `M${from.toFixed(2)} ${top.toFixed(2)}H${to.toFixed(2)}v${(tall - (slots > 1 ? 0.5 : 0)).toFixed(2)}H${from.toFixed(2)}z`;
       const name = this.phaseNames[phase.phase] || "";
-      if (tall >= 12 && to - from > name.length * 6.2 + 8)
-        group.append(s("text", {x: from + 4, y: y + tall - 3}, name));
+      if (tall >= 12 && to - from > name.length * 6.2 + 8) group.append(s("text", {x: from + 4, y: top + tall - 3}, name));
     });
     group.prepend(s("path", {class: "phase-a", d: outlines[0]}), s("path", {class: "phase-b", d: outlines[1]}));
   }
@@ -248,7 +262,7 @@ class Timeline {
     this.pick = null;
     if (from === to) return;
     const low = Math.max(LABEL, Math.min(from, to)), high = Math.min(this.view.right, Math.max(from, to));
-    this.pick = s("rect", {class: "write area", x: low, y: 20, width: Math.max(0, high - low), height: HEAD_HEIGHT - 20});
+    this.pick = s("rect", {class: "write area", x: low, y: 20, width: Math.max(0, high - low), height: this.headHeight - 20});
     this.head.append(this.pick);
   }
 
