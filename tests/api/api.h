@@ -2,6 +2,9 @@
 // It uses the public interface only, as an application does; folders and CHECK come from the fault tests.
 #pragma once
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -152,6 +155,22 @@ inline Names FilesBelow(const std::string& folder) {
 }
 
 inline uint64_t FileBytes(const std::string& path) { return std::filesystem::file_size(path); }
+
+// In a child, which may give its rights away.
+inline void AsNobody(void (*run)(const std::string& folder)) {
+  const Folder folder(NewFolder());
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) std::_Exit(1);
+    run(folder.path());
+    std::_Exit(0);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK_SAME_INT(status, 0);
+}
 
 // Runs the case that the command line names.
 using NamedCases = std::vector<std::pair<std::string, void (*)()>>;

@@ -46,22 +46,6 @@ void FailedWritesAreTold() {
   CHECK(small.values[5] == 5);
 }
 
-// In a child, which may give its rights away.
-void AsNobody(void (*run)(const std::string& folder)) {
-  const Folder folder(NewFolder());
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  CHECK(child >= 0);
-  if (child == 0) {
-    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) std::_Exit(1);
-    run(folder.path());
-    std::_Exit(0);
-  }
-  int status = 0;
-  CHECK(waitpid(child, &status, 0) == child);
-  CHECK_SAME_INT(status, 0);
-}
-
 void RefusedPermissionIsAuth() {
   AsNobody([](const std::string&) {
     const Folder folder(NewFolder());

@@ -19,6 +19,7 @@ namespace {
 std::atomic<uint64_t> data_bytes{0}, data_reads{0}, index_bytes{0}, index_reads{0}, record_bytes{0}, in_place_bytes{0};
 std::atomic<uintptr_t> watched_begin{0}, watched_end{0};
 std::atomic<int> write_error{0};
+std::atomic<bool> writes_held{false};
 
 enum class Sort { kOther, kData, kIndex, kRecord };
 
@@ -71,6 +72,7 @@ ssize_t CountTo(int file, const struct iovec* parts, int count, ssize_t bytes) {
 }
 
 bool Refuses(int file) {
+  if (writes_held && SortOf(file) == Sort::kData) writes_held.wait(true);
   const int error = write_error;
   if (error == 0 || SortOf(file) != Sort::kData) return false;
   errno = error;
@@ -90,6 +92,11 @@ void WatchMemory(const void* begin, size_t bytes) {
 }
 
 void FailWrites(int error) { write_error = error; }
+
+void HoldWrites(bool held) {
+  writes_held = held;
+  writes_held.notify_all();
+}
 
 }  // namespace tsnap::test
 

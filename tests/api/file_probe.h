@@ -1,5 +1,5 @@
 // Stands between the library and the operating system: counts the bytes that this process really reads from a snapshot's files,
-// and makes writes fail. The functions of the C library are defined anew in the program, which the library then calls.
+// and makes writes wait or fail. The functions of the C library are defined anew in the program, which the library then calls.
 #pragma once
 
 #include <cstddef>
@@ -22,5 +22,7 @@ void WatchMemory(const void* begin, size_t bytes);
 
 // From now on writes to slabs fail with this errno; 0 = they work.
 void FailWrites(int error);
+// From now on writes to slabs wait; false lets them go on. Failing comes after waiting.
+void HoldWrites(bool held);
 
 }  // namespace tsnap::test
