@@ -24,12 +24,12 @@ Context::~Context() {
 
 void Context::StartTrace() {
   observer_.StartTrace();
-  comm_->set_timeline(observer_.timeline());
+  comm_->set_timeline(observer_.timeline().get());
   engine_->set_timeline(observer_.timeline());
 }
 
 Status Context::StartBackground() {
-  if (background_ == nullptr) background_ = std::make_unique<Background>(observer_.timeline());
+  if (background_ == nullptr) background_ = std::make_unique<Background>(observer_.timeline().get());
   return background_->Start();
 }
 
@@ -55,6 +55,14 @@ Status Context::FinishPending() {
   if (background_ != nullptr && background_->twin() != nullptr && background_->twin()->broken())
     comm_->Break();
   return Status::Ok();
+}
+
+void Context::FinishPending(Operation& operation) {
+  if (HasPending()) {
+    static_cast<void>(operation.In(Phase::kPending, [&] { return FinishPending(); }));
+  } else {
+    static_cast<void>(FinishPending());
+  }
 }
 
 }  // namespace tsnap

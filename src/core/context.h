@@ -55,9 +55,12 @@ class Context {
   const PendingTake* last_pending() const {
     return background_ ? background_->pending().get() : nullptr;
   }
-  // Every collective call begins with it: waits for what is pending, which is bounded; gives it up
-  // where the context is broken, and breaks the context where the background is.
+  // Every collective call begins with it, whether something is pending or not: waits for it, which
+  // is bounded; gives it up where the context is broken, and breaks the context where the background
+  // is.
   Status FinishPending();
+  // The same, as a phase of an operation where there is something to wait for.
+  void FinishPending(Operation& operation);
 
  private:
   void GiveUpPending();

@@ -139,9 +139,9 @@ void Operation::Unblock() {
 }
 
 void Operation::Finish(Code status, uint64_t peak_buffer_bytes) noexcept {
+  if (!unblocked_) Unblock();
   const int64_t now_ns = UnixNanoseconds();
   try {
-    if (!unblocked_) Unblock();
     statistics_.status = note_.status = status;
     statistics_.seconds = Seconds(begin_ns_, now_ns);
     statistics_.peak_buffer_bytes = peak_buffer_bytes;

@@ -86,8 +86,9 @@ class Observer {
   explicit Observer(EventCallback event) : event_(std::move(event)) {}
 
   // From here on spans and notes are kept for a trace.
-  void StartTrace() { timeline_ = std::make_unique<Timeline>(); }
-  Timeline* timeline() const { return timeline_.get(); }  // null without a trace
+  void StartTrace() { timeline_ = std::make_shared<Timeline>(); }
+  // Null without a trace. Shared with transfers, which may hang in the storage for longer than this.
+  const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
   std::vector<OperationNote> TakeNotes();
 
   int64_t NextNumber() { return ++number_; }  // by the calling thread only
@@ -101,7 +102,7 @@ class Observer {
   static constexpr size_t kMostNotes = 4096;
 
   const EventCallback event_;
-  std::unique_ptr<Timeline> timeline_;
+  std::shared_ptr<Timeline> timeline_;
   int64_t number_ = 0;
   mutable std::mutex mutex_;
   Statistics last_;                   // guarded by mutex_

@@ -55,8 +55,7 @@ class RestoreStory {
  private:
   Status RunSteps(const Status& argument) {
     context_.report() = Report();
-    if (context_.HasPending())
-      static_cast<void>(operation_.In(Phase::kPending, [&] { return context_.FinishPending(); }));
+    context_.FinishPending(operation_);
     operation_.MarkCurrent();
     uint64_t hash = 0;
     Status local = argument;

@@ -61,8 +61,7 @@ class TakeStory {
   // communicator; after a failure nothing is left of the take.
   Status Begin(State& state, Status local) {
     Comm& comm = context_.comm();
-    if (context_.HasPending())
-      static_cast<void>(operation_.In(Phase::kPending, [&] { return context_.FinishPending(); }));
+    context_.FinishPending(operation_);
     operation_.MarkCurrent();
     if (comm.broken()) return Conclude(comm, Agree(comm, local));
     if (local.ok())
@@ -436,7 +435,7 @@ class TakeStory {
 // The second half: the story is told to its end in the background.
 class RestOfTake final : public Background::Work {
  public:
-  explicit RestOfTake(std::shared_ptr<TakeStory> story) : story_(std::move(story)) {}
+  void set_story(std::shared_ptr<TakeStory> story) { story_ = std::move(story); }
   Status Run(Comm& comm) override { return story_->Finish(comm); }
 
  private:
@@ -445,6 +444,7 @@ class RestOfTake final : public Background::Work {
 
 // A rank that cannot even begin to tell the story says so to the others, who wait for it.
 Status Decline(Context& context, Call call, const Status& why) {
+  context.observer().NextNumber();  // as on the other ranks
   static_cast<void>(context.FinishPending());
   return AgreeOnCall(context, call, 0, why);
 }
@@ -469,10 +469,13 @@ Status TakeAsync(Context& context, const std::string& url, State& state, const T
   std::shared_ptr<PendingTake> pending;
   std::unique_ptr<RestOfTake> rest;
   const Status prepared = Protect([&] {
-    story = std::make_shared<TakeStory>(context, OperationKind::kTakeAsync, url, options);
     pending = std::make_shared<PendingTake>();
-    rest = std::make_unique<RestOfTake>(story);
-    return context.StartBackground();
+    rest = std::make_unique<RestOfTake>();
+    TSNAP_TRY(context.StartBackground());
+    // Last: from here on those who watch have seen an operation begin.
+    story = std::make_shared<TakeStory>(context, OperationKind::kTakeAsync, url, options);
+    rest->set_story(story);
+    return Status::Ok();
   });
   if (!prepared.ok()) return Decline(context, Call::kTakeAsync, prepared);
   TSNAP_TRY(story->Begin(state, argument));

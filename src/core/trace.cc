@@ -95,7 +95,7 @@ class TraceMerge {
 
   // When the first of all spans began, and how many were left out.
   Status Compare() {
-    Timeline* timeline = context_.observer().timeline();
+    Timeline* timeline = context_.observer().timeline().get();
     if (timeline != nullptr) {
       spans_ = timeline->Take();
       dropped_ = timeline->dropped();

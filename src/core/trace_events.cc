@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/status.h"
+#include "catalog/object.h"
 
 namespace tsnap {
 
@@ -120,15 +121,20 @@ class Writer {
 
 std::string JsonString(const std::string& text) {
   std::string json = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  for (std::string_view rest = text; !rest.empty();) {
+    const char c = rest.front();
+    const size_t length = Utf8Length(rest);
+    if (length == 0) {
+      json += "\xef\xbf\xbd";
+    } else if (c == '"' || c == '\\') {
       json += '\\';
       json += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       fmt::format_to(std::back_inserter(json), "\\u{:04x}", static_cast<unsigned>(c));
     } else {
-      json += c;
+      json += rest.substr(0, length);
     }
+    rest.remove_prefix(std::max<size_t>(length, 1));
   }
   return json + '"';
 }

@@ -17,7 +17,8 @@ namespace tsnap {
 std::vector<std::string> TraceEvents(const std::vector<Span>& spans,
                                      const std::vector<OperationNote>& notes, int rank,
                                      int64_t origin_ns, size_t piece_bytes);
-// A string as JSON, with its quotes.
+// A string as JSON, with its quotes. A byte that is not part of any UTF-8 becomes U+FFFD: URLs may
+// hold anything.
 std::string JsonString(const std::string& text);
 
 }  // namespace tsnap

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/knobs.h"
 #include "base/timeline.h"
@@ -36,8 +37,9 @@ class Engine {
   WorkerPool& workers() { return workers_; }
   const WorkerPool& workers() const { return workers_; }
   WorkerPool& stagers() { return stagers_; }
-  Timeline* timeline() const { return timeline_; }
-  void set_timeline(Timeline* timeline) { timeline_ = timeline; }  // may be null; outlives this
+  // May be null.
+  const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
+  void set_timeline(std::shared_ptr<Timeline> timeline) { timeline_ = std::move(timeline); }
   // What one transfer moves at most: whole blocks, within the budget.
   uint64_t transfer_bytes() const {
     const uint64_t blocks = buffers_->budget_bytes() / kBlockBytes * kBlockBytes;
@@ -61,7 +63,7 @@ class Engine {
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
-  Timeline* timeline_ = nullptr;
+  std::shared_ptr<Timeline> timeline_;
   WorkerPool stagers_;  // both are joined before the buffers go
   WorkerPool workers_;
 };

@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/knobs.h"
 #include "base/protect.h"
+#include "base/timeline.h"
 #include "engine/codec.h"
 #include "format/native/names.h"
 #include "plan/reshard.h"
@@ -82,6 +83,7 @@ class Reading {
       : job_(std::move(job)),
         buffers_(engine.buffers()),
         staging_(engine.staging()),
+        timeline_(engine.timeline()),
         parts_(FindParts(job_.items, engine.transfer_bytes())),
         fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes,
                            engine.transfer_bytes())),
@@ -139,15 +141,17 @@ class Reading {
     const std::string key = KeyOf(fetch);
     if (std::byte* memory = InPlace(fetch, parts[0])) {
       const ByteSpan bytes(memory, fetch.bytes);
-      TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+      TSNAP_TRY(Read(key, fetch, bytes));
       const StagingSlots::Hold hold(*staging_);
+      const Timeline::Scope span(timeline_.get(), Activity::kVerify, fetch.bytes);
       return Verify(key, parts[0], bytes);
     }
     const uint64_t body = AlignUp(fetch.bytes, kExtentAlignment);
     TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + fetch.scratch_bytes));
     const ByteSpan bytes = lease.bytes().first(fetch.bytes);
-    TSNAP_TRY(job_.store->ReadAt(key, fetch.begin, bytes));
+    TSNAP_TRY(Read(key, fetch, bytes));
     const StagingSlots::Hold hold(*staging_);
+    const Timeline::Scope span(timeline_.get(), Activity::kVerify, fetch.bytes);
     for (const BlockRun& part : parts) {
       const ConstByteSpan stored = bytes.subspan(part.file_begin - fetch.begin, part.run.bytes);
       Status status = Verify(key, part, stored);
@@ -155,6 +159,11 @@ class Reading {
       if (!status.ok()) Book(part, status);
     }
     return Status::Ok();
+  }
+
+  Status Read(const std::string& key, const Fetch& fetch, ByteSpan bytes) {
+    const Timeline::Scope span(timeline_.get(), Activity::kRead, fetch.bytes);
+    return job_.store->ReadAt(key, fetch.begin, bytes);
   }
 
   Status Verify(const std::string& key, const BlockRun& part, ConstByteSpan stored) {
@@ -194,6 +203,7 @@ class Reading {
   ReadJob job_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
+  std::shared_ptr<Timeline> timeline_;
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   Meter meter_;

@@ -56,17 +56,22 @@ Status SlabWriting::WriteSegment(size_t number) {
   return FinishWhenLast(segment.slab, &slab);
 }
 
-// No checksums yet: whoever waits for the copy should not wait for them. With a codec the buffer
-// has room for the frames behind the copy: a thread that holds a lease must not wait for another
-// one.
-Result<BufferPool::Lease> SlabWriting::Stage(size_t number, const std::atomic<bool>& stop,
-                                             double* waited_seconds) {
+// With a codec the buffer has room for the frames behind the copy: a thread that holds a lease must
+// not wait for another one.
+Result<BufferPool::Lease> SlabWriting::Reserve(size_t number, const std::atomic<bool>& stop,
+                                               double* waited_seconds) {
   const Segment& segment = plan_.segments[number];
   const uint64_t frames = job_.codec == Codec::kNone ? 0 : CodedBytes(segment);
   const uint64_t body = frames == 0 ? segment.bytes : AlignUp(segment.bytes, kExtentAlignment);
-  TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + frames, stop, waited_seconds));
-  const Timeline::Scope span(timeline_, Activity::kStage, RawBytesOf(segment));
-  const ByteSpan buffer = lease.padded();
+  return buffers_->Reserve(body + frames, stop, waited_seconds);
+}
+
+// No checksums yet: whoever waits for the copy should not wait for them.
+Status SlabWriting::Stage(size_t number, BufferPool::Lease* room) {
+  const Segment& segment = plan_.segments[number];
+  TSNAP_TRY(buffers_->Map(room));
+  const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
+  const ByteSpan buffer = room->padded();
   uint64_t end = 0;
   for (const Piece& piece : PiecesOf(segment)) {
     ClearGap(buffer, end, piece.buffer_offset);
@@ -74,7 +79,7 @@ Result<BufferPool::Lease> SlabWriting::Stage(size_t number, const std::atomic<bo
     end = piece.buffer_offset + piece.bytes;
   }
   meter_.staged_bytes += RawBytesOf(segment);
-  return lease;
+  return Status::Ok();
 }
 
 Status SlabWriting::WriteStaged(size_t number, BufferPool::Lease staged) {
@@ -85,7 +90,7 @@ Status SlabWriting::WriteStaged(size_t number, BufferPool::Lease staged) {
   if (job_.codec == Codec::kNone) {
     {
       const StagingSlots::Hold hold(*slots_);
-      const Timeline::Scope span(timeline_, Activity::kStage);
+      const Timeline::Scope span(timeline_.get(), Activity::kStage);
       for (const Piece& piece : PiecesOf(segment))
         ChecksumPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes));
     }
@@ -113,7 +118,7 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
     std::lock_guard lock(slab->mutex);
     if (--slab->segments_left != 0) return Status::Ok();
   }
-  const Timeline::Scope span(timeline_, Activity::kWrite);
+  const Timeline::Scope span(timeline_.get(), Activity::kWrite);
   // In pieces, each of which is progress: a sync of many GiB at once would look like a hang.
   for (uint64_t begin = 0; job_.durable && begin < slab->end; begin += kPushBytes) {
     slab->writer->Push(begin, std::min(kPushBytes, slab->end - begin));
@@ -194,7 +199,7 @@ Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
     const ConstByteSpan bytes(in_place, segment.bytes);
     {
       const StagingSlots::Hold hold(*slots_);
-      const Timeline::Scope span(timeline_, Activity::kStage);
+      const Timeline::Scope span(timeline_.get(), Activity::kStage);
       ChecksumPiece(plan_.pieces[segment.first_piece], bytes);
     }
     meter_.staged_bytes += segment.bytes;
@@ -204,7 +209,7 @@ Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
   const ByteSpan buffer = lease.padded();
   {
     const StagingSlots::Hold hold(*slots_);
-    const Timeline::Scope span(timeline_, Activity::kStage, RawBytesOf(segment));
+    const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
     uint64_t end = 0;
     for (const Piece& piece : PiecesOf(segment)) {
       ClearGap(buffer, end, piece.buffer_offset);
@@ -249,7 +254,7 @@ Status SlabWriting::WriteFrames(const Segment& segment, SlabFile* slab, Raw stag
 Result<uint64_t> SlabWriting::EncodePieces(std::span<const Piece> pieces, Raw staged,
                                            ByteSpan scratch, ByteSpan out) {
   const StagingSlots::Hold hold(*slots_);
-  const Timeline::Scope span(timeline_, Activity::kStage);
+  const Timeline::Scope span(timeline_.get(), Activity::kStage);
   uint64_t end = 0;
   for (const Piece& piece : pieces) {
     const uint64_t begin = AlignUp(end, kSmallExtentAlignment);
@@ -292,7 +297,7 @@ Status SlabWriting::WritePadded(const Segment& segment, SlabFile* slab, uint64_t
 Status SlabWriting::Write(const Segment& segment, SlabFile* slab, uint64_t offset,
                           ConstByteSpan bytes) {
   {
-    const Timeline::Scope span(timeline_, Activity::kWrite, bytes.size());
+    const Timeline::Scope span(timeline_.get(), Activity::kWrite, bytes.size());
     TSNAP_TRY(slab->writer->WriteAt(offset, bytes)
                   .While("writing object", NameOf(plan_.pieces[segment.first_piece])));
   }

@@ -1,7 +1,7 @@
 // SlabWriting: how the segments of one writer's plan become slabs in a store. A segment is gathered
 // out of the user's memory, compressed if asked, checksummed block by block and written; all at
-// once (WriteSegment), or first copied into a buffer of its own (Stage) and written from there
-// later (WriteStaged), when the user's memory may have changed. Any thread may do any segment,
+// once (WriteSegment), or first copied into a buffer of its own (Reserve, Stage) and written from
+// there later (WriteStaged), when the user's memory may have changed. Any thread may do any segment,
 // once.
 #pragma once
 
@@ -56,11 +56,13 @@ class SlabWriting {
   // it.
   Status WriteSegment(size_t number);
 
-  // Copies the segment; the user's memory is not needed for it afterwards. kCancelled when `stop`
-  // is set while it waits for the budget, for *waited_seconds.
-  Result<BufferPool::Lease> Stage(size_t number, const std::atomic<bool>& stop,
-                                  double* waited_seconds);
+  // In two halves: room for the segment, then its copy; the user's memory is not needed for it
+  // afterwards. kCancelled when `stop` is set while it waits for the budget, for *waited_seconds.
+  Result<BufferPool::Lease> Reserve(size_t number, const std::atomic<bool>& stop,
+                                    double* waited_seconds);
+  Status Stage(size_t number, BufferPool::Lease* room);
   Status WriteStaged(size_t number, BufferPool::Lease staged);
+  uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
  private:
   // One slab while it is written: opened by the first segment that needs it, finished by the last.
@@ -108,7 +110,7 @@ class SlabWriting {
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> slots_;
   const std::function<void()> note_progress_;
-  Timeline* timeline_;
+  std::shared_ptr<Timeline> timeline_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent>
       extents_;  // each piece writes its own extent's checksums: no two threads meet

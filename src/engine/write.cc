@@ -64,19 +64,25 @@ struct StagedWrite::Shared {
     buffers->Wake();
   }
 
-  // A segment is copied; or, when the other half has ended, there is nobody to copy it for.
-  Status StageOne(size_t number, StagingReport* report) {
-    if (stop) return Status::Ok();
-    double waited_seconds = 0;
-    Result<BufferPool::Lease> lease = StageWithin(number, &waited_seconds);
-    if (!lease.ok())
-      return lease.status().code() == Code::kCancelled ? Status::Ok() : std::move(lease).status();
-    std::lock_guard lock(mutex);
-    if (waited_seconds > 0) {
-      report->waited_seconds += waited_seconds;
-      report->over_budget_bytes += lease->bytes().size();
+  // The next segment is copied; or, when the other half has ended, there is nobody to copy it for.
+  Status StageNext(StagingReport* report) {
+    size_t number = 0;
+    BufferPool::Lease room;
+    {
+      std::lock_guard lock(reserving);
+      if (stop) return Status::Ok();
+      number = next++;
+      Result<BufferPool::Lease> reserved = ReserveWithin(number, report);
+      if (!reserved.ok()) {
+        const bool stopped = reserved.status().code() == Code::kCancelled;
+        return stopped ? Status::Ok() : std::move(reserved).status();
+      }
+      room = std::move(reserved).value();
+      if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
     }
-    staged[number] = std::move(lease).value();
+    TSNAP_TRY(writing.Stage(number, &room));
+    std::lock_guard lock(mutex);
+    staged[number] = std::move(room);
     ready[number] = 1;
     changed.notify_all();
     return Status::Ok();
@@ -84,23 +90,25 @@ struct StagedWrite::Shared {
 
   // Tries without waiting first: only when memory runs out do the writes begin before all is
   // copied.
-  Result<BufferPool::Lease> StageWithin(size_t number, double* waited_seconds) {
+  Result<BufferPool::Lease> ReserveWithin(size_t number, StagingReport* report) {
     const std::atomic<bool> at_once{true};
     double none = 0;
-    Result<BufferPool::Lease> lease = writing.Stage(number, at_once, &none);
-    if (lease.ok() || lease.status().code() != Code::kCancelled) return lease;
+    Result<BufferPool::Lease> room = writing.Reserve(number, at_once, &none);
+    if (room.ok() || room.status().code() != Code::kCancelled) return room;
+    over_budget = true;
     {
       std::lock_guard lock(mutex);
       may_write = true;
     }
     changed.notify_all();
-    return writing.Stage(number, stop, waited_seconds);
+    const Timeline::Scope span(timeline.get(), Activity::kWaitMemory);
+    return writing.Reserve(number, stop, &report->waited_seconds);
   }
 
   Status WriteOne(size_t number) {
     BufferPool::Lease lease;
     {
-      const Timeline::Scope span(timeline, Activity::kWaitStaging);
+      const Timeline::Scope span(timeline.get(), Activity::kWaitStaging);
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return stop || (may_write && ready[number] != 0); });
       if (stop) return {Code::kCancelled, "the take was cancelled"};
@@ -113,8 +121,13 @@ struct StagedWrite::Shared {
   }
 
   const std::shared_ptr<BufferPool> buffers;
-  Timeline* const timeline;
+  const std::shared_ptr<Timeline> timeline;
   SlabWriting writing;
+  // Room is given out in the order of the segments, which is that of the writes: those that hold
+  // memory are written, whatever the others wait for.
+  std::mutex reserving;
+  size_t next = 0;           // guarded by reserving
+  bool over_budget = false;  // guarded by reserving, as the report is
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<BufferPool::Lease> staged;  // guarded by mutex
@@ -133,8 +146,8 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
   const std::shared_ptr<Shared> shared = shared_;
   const size_t count = shared->writing.segment_count();
   const int threads = std::max(1, engine_.knobs().staging_threads);
-  const auto stage = [shared, report, &engine = engine_](size_t number) {
-    Status staged = shared->StageOne(number, report);
+  const auto stage = [shared, report, &engine = engine_](size_t) {
+    Status staged = shared->StageNext(report);
     engine.workers().NoteProgress();  // who waits for bytes is not hung
     return staged;
   };
@@ -158,9 +171,12 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
   const std::shared_ptr<Shared> shared = shared_;
   SlabWriting& writing = shared->writing;
   const WorkerPool::Watch watch = WatchOf(engine_, writing, progress);
-  Status written = engine_.workers().Run(
-      writing.segment_count(), engine_.ConcurrencyFor(writing.store()),
-      [shared](size_t number) { return shared->WriteOne(number); }, watch);
+  // Whatever it is that fails: who copies must not wait for memory that nobody gives back.
+  Status written = Protect([&] {
+    return engine_.workers().Run(
+        writing.segment_count(), engine_.ConcurrencyFor(writing.store()),
+        [shared](size_t number) { return shared->WriteOne(number); }, watch);
+  });
   if (!written.ok()) {
     shared->Stop(written);
     std::lock_guard lock(shared->mutex);

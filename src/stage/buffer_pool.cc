@@ -21,7 +21,7 @@ void Unmap(std::byte* data, uint64_t bytes) noexcept {
   if (bytes > 0) munmap(data, bytes);
 }
 
-std::byte* Map(uint64_t bytes) noexcept {
+std::byte* MapPages(uint64_t bytes) noexcept {
   const bool huge = bytes >= kHugePageBytes;
   const uint64_t mapped_bytes = huge ? bytes + kHugePageBytes : bytes;
   void* mapped =
@@ -96,13 +96,15 @@ uint64_t BufferPool::CapacityToGrant(uint64_t need_bytes) noexcept {
 }
 
 Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes) {
-  return Wait(
-      bytes, [] { return false; }, nullptr);
+  TSNAP_ASSIGN(Lease lease, Grant(
+                                bytes, [] { return false; }, nullptr));
+  TSNAP_TRY(Map(&lease));
+  return lease;
 }
 
-Result<BufferPool::Lease> BufferPool::Acquire(uint64_t bytes, const std::atomic<bool>& stop,
+Result<BufferPool::Lease> BufferPool::Reserve(uint64_t bytes, const std::atomic<bool>& stop,
                                               double* waited_seconds) {
-  return Wait(
+  return Grant(
       bytes, [&] { return stop.load(); }, waited_seconds);
 }
 
@@ -112,8 +114,8 @@ void BufferPool::Wake() {
 }
 
 template <class Stopped>
-Result<BufferPool::Lease> BufferPool::Wait(uint64_t bytes, Stopped stopped,
-                                           double* waited_seconds) {
+Result<BufferPool::Lease> BufferPool::Grant(uint64_t bytes, Stopped stopped,
+                                            double* waited_seconds) {
   if (bytes > std::numeric_limits<uint64_t>::max() / 2) return Status::NoMemory();
   const uint64_t need_bytes = AlignUp(std::max<uint64_t>(bytes, 1), kPageBytes);
   Lease lease;
@@ -149,25 +151,26 @@ Result<BufferPool::Lease> BufferPool::Wait(uint64_t bytes, Stopped stopped,
   held_bytes_ += lease.capacity_;
   leased_bytes_ += lease.capacity_;
   peak_bytes_ = std::max(peak_bytes_, held_bytes_);
+  lease.pool_ = this;
   lock.unlock();
   returned_.notify_all();  // the next one's turn
-
-  if (lease.data_ == nullptr) {
-    lease.data_ = Map(lease.capacity_);
-    const bool will_be_filled = need_bytes > lease.capacity_ / 2;
-    if (lease.data_ != nullptr && will_be_filled) Populate(lease.data_, lease.capacity_);
-  }
-  lease.pool_ = this;
-  if (lease.data_ == nullptr) {
-    lease.pool_->Return(&lease);
-    lease.pool_ = nullptr;
-    return Status(
-        Code::kNoMemory,
-        fmt::format("mapping a buffer of {} bytes: the system has no memory left; lower the "
-                    "memory budget or free memory on this node",
-                    lease.capacity_));
-  }
   return lease;
+}
+
+Status BufferPool::Map(Lease* lease) {
+  if (lease->data_ != nullptr) return Status::Ok();
+  lease->data_ = MapPages(lease->capacity_);
+  if (lease->data_ == nullptr) {
+    const uint64_t bytes = lease->capacity_;
+    *lease = {};
+    return {Code::kNoMemory,
+            fmt::format("mapping a buffer of {} bytes: the system has no memory left; lower the "
+                        "memory budget or free memory on this node",
+                        bytes)};
+  }
+  const bool will_be_filled = lease->size_ > lease->capacity_ / 2;
+  if (will_be_filled) Populate(lease->data_, lease->capacity_);
+  return Status::Ok();
 }
 
 void BufferPool::Prefault(uint64_t bytes) {
@@ -176,6 +179,9 @@ void BufferPool::Prefault(uint64_t bytes) {
   while (leases.size() < count) {
     Result<Lease> lease = Acquire(standard_bytes_);
     if (!lease.ok()) return;
+    // Where the kernel does not populate, or did not want to.
+    for (uint64_t i = 0; i < standard_bytes_; i += kPageBytes)
+      const_cast<volatile std::byte&>(lease->bytes()[i]) = std::byte{0};
     leases.push_back(std::move(lease).value());  // held, so that each one is another one
   }
 }

@@ -47,9 +47,11 @@ class BufferPool {
   // one lease. Threads are served in the order in which they came, so that a large request is not
   // starved by small ones. kNoMemory when the system has none.
   Result<Lease> Acquire(uint64_t bytes);
-  // The same, but rather than wait gives up with kCancelled when `stop` is set (and Wake called,
-  // for those who wait already). Adds to *waited_seconds how long the budget was used up.
-  Result<Lease> Acquire(uint64_t bytes, const std::atomic<bool>& stop, double* waited_seconds);
+  // The same in two steps: room within the budget, and memory for it. Rather than wait Reserve
+  // gives up with kCancelled when `stop` is set (and Wake called, for those who wait already). Adds
+  // to *waited_seconds how long the budget was used up.
+  Result<Lease> Reserve(uint64_t bytes, const std::atomic<bool>& stop, double* waited_seconds);
+  Status Map(Lease* lease);
   void Wake();
   // Maps standard buffers of so many bytes in all, at most the budget, and touches them. What the
   // system does not give is left out.
@@ -59,7 +61,7 @@ class BufferPool {
 
  private:
   template <class Stopped>
-  Result<Lease> Wait(uint64_t bytes, Stopped stopped, double* waited_seconds);
+  Result<Lease> Grant(uint64_t bytes, Stopped stopped, double* waited_seconds);
   void Return(Lease* lease) noexcept;
   uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;  // 0: wait; mutex_ is held
   std::byte* PopFree() noexcept;                           // mutex_ is held
