@@ -13,17 +13,18 @@ namespace tsnap::test {
 // Cases run on all ranks of the launch; a context may have fewer, and then the others only watch.
 class Ranks {
  public:
-  explicit Ranks(int count) {
+  // config: other settings than those of most cases; NULL = these.
+  explicit Ranks(int count, const tsnap_config* config = nullptr) {
     int world_rank = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
     MPI_Comm_split(MPI_COMM_WORLD, world_rank < count ? 0 : MPI_UNDEFINED, world_rank, &comm_);
     if (!in()) return;
     MPI_Comm_rank(comm_, &rank_);
     MPI_Comm_size(comm_, &size_);
-    tsnap_config config = TSNAP_CONFIG_INIT;
-    config.memory_budget_bytes = 64 << 20;
-    config.collective_timeout_seconds = 60;
-    CHECK_OK(tsnap_context_open(comm_, &config, &context_));
+    tsnap_config usual = TSNAP_CONFIG_INIT;
+    usual.memory_budget_bytes = 64 << 20;
+    usual.collective_timeout_seconds = 60;
+    CHECK_OK(tsnap_context_open(comm_, config == nullptr ? &usual : config, &context_));
   }
   ~Ranks() {
     if (in()) {
@@ -39,6 +40,8 @@ class Ranks {
   int rank() const { return rank_; }
   int size() const { return size_; }
   operator tsnap_context*() { return context_; }  // NOLINT
+  // Before the others do, or after: the destructor has nothing to close then.
+  int32_t Close() { return tsnap_context_close(&context_); }
 
   // All ranks got this code, and a failure's message of one line.
   void Expect(int32_t code, int32_t expected) const {

@@ -2,15 +2,25 @@
 
 #include "pmpi_probe.h"
 
+#include <atomic>
+#include <thread>
+
 #include "tsnap/mpi.h"
 
 namespace tsnap::test {
 namespace {
 
-MpiTraffic traffic;
+thread_local MpiTraffic traffic;
+std::thread::id watched;  // set while there is one thread
+std::atomic<uint64_t> calls_by_others{0};
 MpiCall fail_next = MpiCall::kNone;
 
+void NoteThread() {
+  if (watched != std::thread::id() && std::this_thread::get_id() != watched) ++calls_by_others;
+}
+
 bool Fails(MpiCall call) {
+  NoteThread();
   if (fail_next != call) return false;
   fail_next = MpiCall::kNone;
   return true;
@@ -23,11 +33,13 @@ uint64_t SizeOf(int count, MPI_Datatype type) {
 }
 
 void CountMessage(int count, MPI_Datatype type) {
+  NoteThread();
   ++traffic.messages;
   traffic.message_bytes += SizeOf(count, type);
 }
 
 void CountCollective(uint64_t bytes) {
+  NoteThread();
   ++traffic.collectives;
   traffic.collective_bytes += bytes;
 }
@@ -36,6 +48,8 @@ void CountCollective(uint64_t bytes) {
 
 MpiTraffic& Traffic() { return traffic; }
 void FailNext(MpiCall call) { fail_next = call; }
+void WatchThreads() { watched = std::this_thread::get_id(); }
+uint64_t CallsByOtherThreads() { return calls_by_others; }
 
 }  // namespace tsnap::test
 
@@ -86,6 +100,51 @@ int MPI_Ibcast(void* data, int count, MPI_Datatype type, int root, MPI_Comm comm
   PMPI_Comm_rank(comm, &rank);
   CountCollective(rank == root ? SizeOf(count, type) : 0);
   return PMPI_Ibcast(data, count, type, root, comm, request);
+}
+
+// These only see who calls.
+
+int MPI_Test(MPI_Request* request, int* done, MPI_Status* status) {
+  NoteThread();
+  return PMPI_Test(request, done, status);
+}
+
+int MPI_Testsome(int count, MPI_Request* requests, int* done_count, int* done,
+                 MPI_Status* statuses) {
+  NoteThread();
+  return PMPI_Testsome(count, requests, done_count, done, statuses);
+}
+
+int MPI_Improbe(int source, int tag, MPI_Comm comm, int* found, MPI_Message* message,
+                MPI_Status* status) {
+  NoteThread();
+  return PMPI_Improbe(source, tag, comm, found, message, status);
+}
+
+int MPI_Imrecv(void* data, int count, MPI_Datatype type, MPI_Message* message,
+               MPI_Request* request) {
+  NoteThread();
+  return PMPI_Imrecv(data, count, type, message, request);
+}
+
+int MPI_Get_count(const MPI_Status* status, MPI_Datatype type, int* count) {
+  NoteThread();
+  return PMPI_Get_count(status, type, count);
+}
+
+int MPI_Comm_idup(MPI_Comm comm, MPI_Comm* made, MPI_Request* request) {
+  NoteThread();
+  return PMPI_Comm_idup(comm, made, request);
+}
+
+int MPI_Comm_free(MPI_Comm* comm) {
+  NoteThread();
+  return PMPI_Comm_free(comm);
+}
+
+int MPI_Error_string(int code, char* text, int* length) {
+  NoteThread();
+  return PMPI_Error_string(code, text, length);
 }
 
 }  // extern "C"

@@ -13,7 +13,12 @@ struct MpiTraffic {
   uint64_t collective_bytes = 0;  // what this rank puts into them
 };
 
+// Of the calling thread.
 MpiTraffic& Traffic();
+
+// From here on calls of MPI by any other thread than this one are counted.
+void WatchThreads();
+uint64_t CallsByOtherThreads();
 
 // The next nonblocking barrier, all-reduction, or send of this process returns MPI_ERR_OTHER, and
 // is not done.
