@@ -48,14 +48,15 @@ void Take() {
   FailEach([&](auto call) {
     Alone new_context;
     state.Fill(++step);
-    if (call([&] { return tsnap_take(new_context.get(), fresh.c_str(), state.get(), &to_new); }) == TSNAP_OK)
+    if (call([&] { return TakeAnyhow(new_context.get(), fresh, state, &to_new); }) == TSNAP_OK)
       CheckPlaceHolds(fresh, 1, step);
     else
       CheckPlaceIsEmpty(fresh);
     RemoveTree(fresh);
-    if (call([&] { return tsnap_take(steady.get(), kept.c_str(), state.get(), &over_old); }) == TSNAP_OK) kept_step = step;
+    state.Fill(step);
+    if (call([&] { return TakeAnyhow(steady.get(), kept, state, &over_old); }) == TSNAP_OK) kept_step = step;
     CheckPlaceHolds(kept, 1, kept_step);
-    CHECK_OK(tsnap_take(steady.get(), fresh.c_str(), state.get(), &to_new));
+    CHECK_OK(TakeBy(NowAndThen(static_cast<int64_t>(step)), steady.get(), fresh, state, &to_new));
     RemoveTree(fresh);
     CHECK(state.part().releases == state.part().describes);
   });

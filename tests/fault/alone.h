@@ -7,6 +7,7 @@
 #include <tsnap.h>
 
 #include "check.h"
+#include "how.h"
 
 namespace tsnap::test {
 

@@ -33,17 +33,18 @@ void DescribeThatFailsAtTake() {
       Where() = std::string(path) + " fails on rank " + std::to_string(rank);
       const std::string place = folder / ("new" + std::to_string(rank) + path);
       if (rank == WorldRank()) (state.*which)().describe_returns = -4711;
-      CheckSame(tsnap_take(world.get(), place.c_str(), state.get(), nullptr), TSNAP_E_CALLBACK);
+      CheckSame(TakeAnyhow(world.get(), place, state, nullptr), TSNAP_E_CALLBACK);
       CheckMessage(rank, path);
       CheckPlaceIsEmpty(place);
       const tsnap_take_options overwrite = SmallSlabs(true);
-      CheckSame(tsnap_take(world.get(), (folder / "before").c_str(), state.get(), &overwrite), TSNAP_E_CALLBACK);
+      CheckSame(TakeAnyhow(world.get(), folder / "before", state, &overwrite), TSNAP_E_CALLBACK);
       CheckPlaceHolds(folder / "before", WorldSize(), 1);
       CheckReleased(state);
       (state.*which)().describe_returns = 0;
-      CheckSame(tsnap_take(world.get(), place.c_str(), state.get(), nullptr), TSNAP_OK);
+      CheckSame(TakeAnyhow(world.get(), place, state, nullptr), TSNAP_OK);
       CheckPlaceHolds(place, WorldSize(), 1);
       CheckReleased(state);
+      state.Fill(1);
     }
   }
 }
@@ -56,11 +57,11 @@ void RngThatCannotBePutBack() {
   state.Fill(1);
   const int rank = WorldSize() - 1;
   if (rank == WorldRank()) state.rng().loaded_returns = 5;
-  CheckSame(tsnap_take(world.get(), (folder / "a").c_str(), state.get(), nullptr), TSNAP_E_CALLBACK);
+  CheckSame(TakeAnyhow(world.get(), folder / "a", state, nullptr), TSNAP_E_CALLBACK);
   CheckMessage(rank, "rng");
   CheckPlaceIsEmpty(folder / "a");
   state.rng().loaded_returns = 0;
-  CheckSame(tsnap_take(world.get(), (folder / "a").c_str(), state.get(), nullptr), TSNAP_OK);
+  CheckSame(TakeAnyhow(world.get(), folder / "a", state, nullptr), TSNAP_OK);
   CheckPlaceHolds(folder / "a", WorldSize(), 1);
   CheckReleased(state);
 }

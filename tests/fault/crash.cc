@@ -39,7 +39,7 @@ void Take(const std::string& place, uint64_t step, bool overwrite) {
   FaultState state(0, 1, kSizes);
   state.Fill(step);
   const tsnap_take_options options = SmallSlabs(overwrite);
-  CHECK_OK(tsnap_take(alone.get(), place.c_str(), state.get(), &options));
+  CHECK_OK(TakeAnyhow(alone.get(), place, state, &options));
 }
 
 // In a child, so that this process never has threads when it forks.

@@ -1,4 +1,5 @@
-// Ranks that do not do the same: every one of them is told so, with one code, and the context stays usable.
+// Ranks that do not do the same: every one of them is told so, with one code, and the context stays usable. Takes are made as
+// TSNAP_TEST_HOW says.
 #include <string>
 
 #include "fault_state.h"
@@ -19,8 +20,10 @@ struct Scene {
     CheckSame(Take(place), TSNAP_OK);
   }
   bool IsOdd() const { return WorldRank() == odd; }
-  int32_t Take(const std::string& where, const tsnap_take_options* options = nullptr) {
-    return tsnap_take(world.get(), where.c_str(), state.get(), options);
+  int32_t Take(const std::string& where, const tsnap_take_options* options = nullptr, How how = TheHow()) {
+    const int32_t code = TakeBy(how, world.get(), where, state, options);
+    if (code == TSNAP_OK) state.Fill(1);   // of one in the background it has changed
+    return code;
   }
   int32_t Restore(const std::string& where, const tsnap_restore_options* options = nullptr) {
     return tsnap_restore(world.get(), where.c_str(), state.get(), options);
@@ -52,6 +55,28 @@ void DifferentFunctions() {
     tsnap_snapshot* snapshot = nullptr;
     code = scene.IsOdd() ? tsnap_snapshot_open_all(scene.world.get(), scene.place.c_str(), &snapshot) : scene.Take(fresh);
     CHECK(snapshot == nullptr);
+    scene.CheckMismatchAndGoOn(code, fresh);
+    if (!InBackground()) continue;
+    Where() = "rank " + std::to_string(scene.odd) + " waits for its take, the others go on";
+    code = scene.Take(fresh, nullptr, scene.IsOdd() ? How::kSync : TheHow());
+    CHECK(Contains(tsnap_last_error(), "tsnap_take") && Contains(tsnap_last_error(), "tsnap_take_async"));
+    scene.CheckMismatchAndGoOn(code, fresh);
+  }
+}
+
+// While a take is pending everywhere, a rank makes another call than the others: the take ends well, the calls do not.
+void DifferentFunctionsWhileOneIsPending() {
+  Scene scene;
+  const std::string fresh = scene.folder / "b", pending = scene.folder / "pending";
+  const tsnap_take_options over = SmallSlabs(true);
+  for (scene.odd = 0; scene.odd < WorldSize(); ++scene.odd) {
+    Where() = "rank " + std::to_string(scene.odd) + " restores, the others take";
+    tsnap_request* request = nullptr;
+    CHECK_OK(tsnap_take_async(scene.world.get(), pending.c_str(), scene.state.get(), &over, &request));
+    const int32_t code = scene.IsOdd() ? scene.Restore(scene.place) : scene.Take(fresh);
+    CheckSame(code, TSNAP_E_MISMATCH);
+    CheckSame(EndOf(&request), TSNAP_OK);
+    CheckPlaceHolds(pending, WorldSize(), 1, kSmallSizes);
     scene.CheckMismatchAndGoOn(code, fresh);
   }
 }
@@ -135,8 +160,18 @@ void BadArgumentOfOneRank() {
     CHECK(code == TSNAP_E_INVALID || code == TSNAP_E_UNSUPPORTED);
     CHECK_TEXT(Contains(tsnap_last_error(), "rank " + std::to_string(scene.odd)), tsnap_last_error());
     CheckPlaceIsEmpty(fresh);
-    CheckSame(tsnap_take(scene.world.get(), scene.IsOdd() ? nullptr : fresh.c_str(), scene.state.get(), nullptr), TSNAP_E_INVALID);
-    CheckSame(tsnap_take(scene.world.get(), fresh.c_str(), scene.IsOdd() ? nullptr : scene.state.get(), nullptr), TSNAP_E_INVALID);
+    const auto take_with = [&](const char* url, tsnap_state* state, bool gives_out) {
+      tsnap_request* request = nullptr;
+      const int32_t taken = InBackground()
+                                ? tsnap_take_async(scene.world.get(), url, state, nullptr, gives_out ? &request : nullptr)
+                                : tsnap_take(scene.world.get(), url, state, nullptr);
+      CHECK(request == nullptr);
+      CheckSame(taken, TSNAP_E_INVALID);
+      CHECK_TEXT(Contains(tsnap_last_error(), "rank " + std::to_string(scene.odd)), tsnap_last_error());
+    };
+    take_with(scene.IsOdd() ? nullptr : fresh.c_str(), scene.state.get(), true);
+    take_with(fresh.c_str(), scene.IsOdd() ? nullptr : scene.state.get(), true);
+    if (InBackground()) take_with(fresh.c_str(), scene.state.get(), !scene.IsOdd());
     CheckPlaceIsEmpty(fresh);
     CheckSame(scene.Restore(scene.place), TSNAP_OK);
   }
@@ -165,6 +200,23 @@ void CloseWhileOthersTake() {
   }
 }
 
+// A rank closes while a take is pending, and the others take: the pending one ends first, and well.
+void CloseWhileOthersTakeAndOneIsPending() {
+  Scene scene;
+  const std::string pending = scene.folder / "pending", fresh = scene.folder / "b";
+  scene.odd = 0;
+  tsnap_request* request = nullptr;
+  CHECK_OK(tsnap_take_async(scene.world.get(), pending.c_str(), scene.state.get(), nullptr, &request));
+  const double begin = Now();
+  CheckSame(scene.IsOdd() ? scene.world.Close() : scene.Take(fresh), TSNAP_E_MISMATCH);
+  CHECK(Now() - begin < 20);
+  CheckSame(EndOf(&request), TSNAP_OK);
+  CheckPlaceIsEmpty(fresh);
+  CheckPlaceHolds(pending, WorldSize(), 1, kSmallSizes);
+  static_cast<void>(scene.world.Close());
+  CHECK(scene.world.get() == nullptr);
+}
+
 }  // namespace
 }  // namespace tsnap::test
 
@@ -176,5 +228,7 @@ int main(int argc, char** argv) {
                                {"defaults_are_no_difference", DefaultsAreNoDifference},
                                {"different_order", DifferentOrder},
                                {"bad_argument_of_one_rank", BadArgumentOfOneRank},
-                               {"close_while_others_take", CloseWhileOthersTake}});
+                               {"different_functions_while_one_is_pending", DifferentFunctionsWhileOneIsPending},
+                               {"close_while_others_take", CloseWhileOthersTake},
+                               {"close_while_others_take_and_one_is_pending", CloseWhileOthersTakeAndOneIsPending}});
 }

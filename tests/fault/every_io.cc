@@ -1,5 +1,6 @@
 // Every system call of a take and of a restore fails once, on every rank: all ranks get the same code and text, the old snapshot
-// or the new one is there in full, nothing stale is passed off as restored, and the next call works.
+// or the new one is there in full, nothing stale is passed off as restored, and the next call works. Takes are made as
+// TSNAP_TEST_HOW says.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -27,6 +28,10 @@ std::string Listing(const std::string& place) {
   return listing;
 }
 
+// Where MPI takes one thread only the steps are those of the background anywhere else: some calls are enough.
+int Stride() { return TheHow() != How::kDriven || LongMode() ? 1 : 2; }
+int FirstOf(int rank) { return 1 + rank % Stride(); }
+
 bool MayBeCommitted(const std::string& message) {
   return Contains(message, "snapshot is there") || Contains(message, "may be there") || Contains(message, "may or may not");
 }
@@ -52,7 +57,7 @@ class Taking {
   int FailEach(const Kind& kind) {
     int fired = 0;
     for (int rank = 0; rank < WorldSize(); ++rank) {
-      for (int n = 1; FailOne(kind, rank, n); ++n) ++fired;
+      for (int n = FirstOf(rank); FailOne(kind, rank, n); n += Stride()) ++fired;
     }
     return fired;
   }
@@ -61,9 +66,9 @@ class Taking {
   std::string Kept() const { return folder_ / "kept"; }
   std::string Fresh() const { return folder_ / "fresh"; }
 
-  int32_t Take(const std::string& place, bool overwrite) {
+  int32_t Take(const std::string& place, bool overwrite, How how = TheHow()) {
     const tsnap_take_options options = SmallSlabs(overwrite);
-    return tsnap_take(world_.get(), place.c_str(), state_.get(), &options);
+    return TakeBy(how, world_.get(), place, state_, &options);
   }
 
   bool FailOne(const Kind& kind, int rank, int n) {
@@ -117,7 +122,8 @@ class Taking {
 
   // The context is usable, and what the failure left does not stand in the way.
   void GoOn(const std::string& place) {
-    CheckSame(Take(place, true), TSNAP_OK);
+    state_.Fill(step_);
+    CheckSame(Take(place, true, NowAndThen(static_cast<int64_t>(step_))), TSNAP_OK);
     kept_step_ = place == Kept() ? step_ : kept_step_;
     if (WorldRank() == 0) {
       CheckPlaceHolds(place, WorldSize(), step_, kSizes);
@@ -161,6 +167,7 @@ void ShortTransfers() {
   FaultState state(WorldRank(), WorldSize(), kSizes);
   uint64_t step = 0;
   for (const bool reads : {false, true}) {
+    if (reads && InBackground()) continue;   // a restore is a restore
     for (const bool interrupted : {false, true}) {
       int fired = 0;
       for (int rank = 0; rank < WorldSize(); ++rank) {
@@ -173,7 +180,7 @@ void ShortTransfers() {
           const std::string spec = interrupted ? IoFault::Spec(call, n, "EINTR") : IoFault::Short(call, n);
           const tsnap_take_options options = SmallSlabs(true);
           if (rank == WorldRank() && !reads) IoFault::Arm(spec);
-          CheckSame(tsnap_take(world.get(), place.c_str(), state.get(), &options), TSNAP_OK);
+          CheckSame(TakeAnyhow(world.get(), place, state, &options), TSNAP_OK);
           int64_t seen = rank == WorldRank() && !reads ? IoFault::Disarm() : 0;
           state.Scribble();
           if (rank == WorldRank() && reads) IoFault::Arm(spec);
@@ -240,21 +247,22 @@ void StorageThatDies() {
   const tsnap_take_options options = SmallSlabs(true);
   CheckSame(tsnap_take(world.get(), place.c_str(), state.get(), &options), TSNAP_OK);
   for (int rank = 0; rank < WorldSize(); ++rank) {
-    for (int n = 1;; n += LongMode() ? 1 : 3) {
+    for (int n = FirstOf(rank);; n += LongMode() ? 1 : TheHow() == How::kDriven ? 7 : 3) {
       Where() = "everything fails from call " + std::to_string(n) + " on, on rank " + std::to_string(rank);
       const uint64_t old_step = step;
       state.Fill(++step);
       if (rank == WorldRank()) IoFault::Arm(IoFault::Forever("any", n, "EIO"));
       const double begin = Now();
-      const int32_t code = SameOnAll(tsnap_take(world.get(), place.c_str(), state.get(), &options));
+      const int32_t code = SameOnAll(TakeAnyhow(world.get(), place, state, &options));
+      const std::string message = tsnap_last_error();
       const int64_t seen = rank == WorldRank() ? IoFault::Disarm() : 0;
       CHECK(Now() - begin < kPatienceSeconds);
       const bool fired = Largest(seen) >= n;
-      CHECK_TEXT(code == TSNAP_OK || (fired && code == TSNAP_E_IO), std::string(tsnap_status_name(code)) + ": " + tsnap_last_error());
+      CHECK_TEXT(code == TSNAP_OK || (fired && code == TSNAP_E_IO), std::string(tsnap_status_name(code)) + ": " + message);
       const Found found = ReadAll(place, WorldSize(), kSizes);
       CHECK_TEXT(found.code == TSNAP_OK && found.wrong.empty(), found.message + found.wrong);
       if (code == TSNAP_OK) CHECK(found.step == step);
-      else CHECK_TEXT(found.step == old_step || (found.step == step && MayBeCommitted(tsnap_last_error())), tsnap_last_error());
+      else CHECK_TEXT(found.step == old_step || (found.step == step && MayBeCommitted(message)), message);
       step = std::max(found.step, old_step);
       MPI_Barrier(MPI_COMM_WORLD);
       if (!fired) break;
@@ -263,6 +271,46 @@ void StorageThatDies() {
   state.Fill(++step);
   CheckSame(tsnap_take(world.get(), place.c_str(), state.get(), &options), TSNAP_OK);
   CheckPlaceHolds(place, WorldSize(), step, kSizes);
+}
+
+// One transfer after the other, and no calls that depend on which rank made a folder first: so the nth call is the same one whoever
+// makes it, and must end in the same code.
+void SameCodesAsInTheForeground() {
+  SharedFolder folder;
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.collective_timeout_seconds = config.io_timeout_seconds = 60;
+  config.memory_budget_bytes = 64 << 20;
+  config.io_concurrency = config.staging_threads = 1;
+  tsnap_context* context = nullptr;
+  CHECK_OK(tsnap_context_open(MPI_COMM_WORLD, &config, &context));
+  FaultState state(WorldRank(), WorldSize(), kSizes);
+  const tsnap_take_options options = SmallSlabs();
+  int failed = 0;
+  for (const Kind& kind : kWriting) {
+    for (int rank = 0; rank < WorldSize(); ++rank) {
+      for (int n = FirstOf(rank);; n += Stride()) {
+        int32_t code[2] = {};
+        int64_t seen[2] = {};
+        for (const bool in_background : {false, true}) {
+          Where() = std::string(in_background ? "background: " : "foreground: ") + kind.error + " at " + kind.call + " number " +
+                    std::to_string(n) + " on rank " + std::to_string(rank);
+          const std::string place = folder / (in_background ? "b" : "a");
+          state.Fill(1);
+          if (rank == WorldRank()) IoFault::Arm(IoFault::Spec(kind.call, n, kind.error) + ",path=/data/");
+          code[in_background] = SameOnAll(TakeBy(in_background ? TheHow() : How::kSync, context, place, state, &options));
+          seen[in_background] = Largest(rank == WorldRank() ? IoFault::Disarm() : 0);
+          MPI_Barrier(MPI_COMM_WORLD);
+          if (WorldRank() == 0) RemoveTree(place);
+          MPI_Barrier(MPI_COMM_WORLD);
+        }
+        CHECK_TEXT(code[0] == code[1], std::string(tsnap_status_name(code[0])) + " in the foreground, " + tsnap_status_name(code[1]));
+        if (seen[0] < n && seen[1] < n) break;
+        ++failed;
+      }
+    }
+  }
+  CHECK(failed > WorldSize());
+  CHECK_OK(tsnap_context_close(&context));
 }
 
 }  // namespace
@@ -275,5 +323,6 @@ int main(int argc, char** argv) {
                                {"take_direct", TakeDirect},
                                {"short_transfers", ShortTransfers},
                                {"restore", Restore},
-                               {"storage_that_dies", StorageThatDies}});
+                               {"storage_that_dies", StorageThatDies},
+                               {"same_codes_as_in_the_foreground", SameCodesAsInTheForeground}});
 }

@@ -29,8 +29,15 @@ float OwnAt(uint64_t step, uint64_t rank, uint64_t index) {
 }
 double TimeAt(uint64_t step, uint64_t rank) { return static_cast<double>(Word(step, kTime, rank, 0) >> 12); }
 int32_t DoneAt(uint64_t step) { return static_cast<int32_t>(step & 1); }
+// Allocates nothing.
+void WriteLabel(uint64_t step, uint64_t rank, char* label, size_t capacity) {
+  std::snprintf(label, capacity, "rank %llu at step %llu", static_cast<unsigned long long>(rank),
+                static_cast<unsigned long long>(step));
+}
 std::string LabelAt(uint64_t step, uint64_t rank) {
-  return "rank " + std::to_string(rank) + " at step " + std::to_string(step);
+  char label[64];
+  WriteLabel(step, rank, label, sizeof label);
+  return label;
 }
 size_t BlobBytes(uint64_t step) { return 100 + step % 50; }
 unsigned char BlobAt(uint64_t step, uint64_t rank, uint64_t index) {
@@ -174,7 +181,7 @@ void FaultState::Fill(uint64_t step) {
   d.step = static_cast<int64_t>(step);
   d.time = TimeAt(step, d.own_rank());
   d.done = DoneAt(step);
-  std::snprintf(d.label, sizeof d.label, "%s", LabelAt(step, d.own_rank()).c_str());
+  WriteLabel(step, d.own_rank(), d.label, sizeof d.label);
   d.blob_bytes = BlobBytes(step);
   for (size_t i = 0; i < d.blob_bytes; ++i) d.blob[i] = BlobAt(step, d.own_rank(), i);
   for (size_t i = 0; i < kWordItems; ++i) d.words[i] = WordsAt(step, d.own_rank(), i);

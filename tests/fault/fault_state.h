@@ -34,7 +34,7 @@ class FaultState {
   FaultState& operator=(const FaultState&) = delete;
 
   tsnap_state* get() const;
-  void Fill(uint64_t step);
+  void Fill(uint64_t step);                              // allocates nothing, and Scribble neither
   void Scribble();                                       // values that no step has
   std::vector<std::string> Wrong(uint64_t step) const;   // paths of the objects that do not hold the step's values
   bool Holds(uint64_t step) const { return Wrong(step).empty(); }

@@ -39,7 +39,7 @@ void LessAndLessRoom(const std::string& folder) {
       state.Fill(++step);
       const double begin = Now();
       const int32_t code =
-          SameOnAll(tsnap_take(world.get(), (overwrites ? kept : fresh).c_str(), state.get(), overwrites ? &over_old : &to_new));
+          SameOnAll(TakeAnyhow(world.get(), overwrites ? kept : fresh, state, overwrites ? &over_old : &to_new));
       CHECK(Now() - begin < 30);
       CHECK_TEXT(code == TSNAP_OK || code == TSNAP_E_NO_SPACE, std::string(tsnap_status_name(code)) + ": " + tsnap_last_error());
       if (code == TSNAP_OK) {
@@ -64,7 +64,7 @@ void LessAndLessRoom(const std::string& folder) {
   if (WorldRank() == 0) std::filesystem::remove(filler);
   MPI_Barrier(MPI_COMM_WORLD);
   state.Fill(++step);
-  CheckSame(tsnap_take(world.get(), fresh.c_str(), state.get(), &to_new), TSNAP_OK);
+  CheckSame(TakeAnyhow(world.get(), fresh, state, &to_new), TSNAP_OK);
   CheckPlaceHolds(fresh, WorldSize(), step);
 }
 
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
   using namespace tsnap::test;
   if (argc != 2) return 2;
   const std::string folder = argv[1];
-  MPI_Init(&argc, &argv);
+  StartMpi(&argc, &argv);
   LessAndLessRoom(folder);
   MPI_Finalize();
   return 0;

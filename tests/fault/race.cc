@@ -106,7 +106,7 @@ class Job {
     state_.Fill(step);
     const tsnap_take_options options = SmallSlabs(overwrite);
     meeting_.Meet();
-    const int32_t code = SameOnAll(tsnap_take(world_.get(), place.c_str(), state_.get(), &options));
+    const int32_t code = SameOnAll(TakeAnyhow(world_.get(), place, state_, &options));
     message_ = code == TSNAP_OK ? "" : tsnap_last_error();
     if (WorldRank() == 0) {
       meeting_.board().codes[number_] = code;
@@ -158,7 +158,7 @@ int main(int argc, char** argv) {
     ReadBeside(folder);
     return 0;
   }
-  MPI_Init(&argc, &argv);
+  StartMpi(&argc, &argv);
   {
     Job one(job == "0" ? 0 : 1, folder);
     if (name == "one_wins") one.OneWins();

@@ -9,6 +9,7 @@
 #include <tsnap.h>
 
 #include "check.h"
+#include "how.h"
 
 namespace tsnap::test {
 
@@ -109,13 +110,25 @@ inline tsnap_take_options SmallSlabs(bool overwrite = false) {
 
 using Cases = std::map<std::string, void (*)()>;
 
+// At the thread level that the takes want (how.h). A test whose MPI does not grant it is skipped.
+inline void StartMpi(int* argc, char*** argv) {
+  const int wanted = TheHow() == How::kAsync ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED;
+  int granted = MPI_THREAD_SINGLE;
+  if (InBackground()) MPI_Init_thread(argc, argv, wanted, &granted);
+  else MPI_Init(argc, argv);
+  if (!InBackground() || (granted == MPI_THREAD_MULTIPLE) == (wanted == MPI_THREAD_MULTIPLE)) return;
+  if (WorldRank() == 0) std::fprintf(stderr, "this MPI does not give the thread level of TSNAP_TEST_HOW\n");
+  MPI_Finalize();
+  std::exit(77);
+}
+
 inline int RunRanks(int argc, char** argv, const Cases& cases) {
   if (argc < 2 || cases.count(argv[1]) == 0) {
     std::fprintf(stderr, "usage: %s CASE; cases:\n", argv[0]);
     for (const auto& one : cases) std::fprintf(stderr, "  %s\n", one.first.c_str());
     return 2;
   }
-  MPI_Init(&argc, &argv);
+  StartMpi(&argc, &argv);
   cases.at(argv[1])();
   MPI_Finalize();
   return 0;
