@@ -1,12 +1,14 @@
 // Ranks that are stopped, never call, or hang in the storage: the others are told in bounded time, their context is broken and
-// says so at once, closing is local, and what was committed before stays whole. Usage: timeouts CASE FOLDER; the case
-// restore_in_a_new_job is run afterwards, as a job of its own.
+// says so at once, closing is local, and what was committed before stays whole. Takes are made as TSNAP_TEST_HOW says. Usage:
+// timeouts CASE FOLDER; the case restore_in_a_new_job is run afterwards, as a job of its own.
 #include <signal.h>
 #include <unistd.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "fault_state.h"
 #include "io_fault.h"
@@ -17,6 +19,7 @@ namespace {
 
 constexpr double kTimeoutSeconds = 2;
 constexpr double kSlackSeconds = 6;   // of a loaded machine
+constexpr int kHangSeconds = 6;
 std::string folder;
 
 std::string Kept() { return folder + "/kept"; }
@@ -52,7 +55,9 @@ void CheckTimedOut(int32_t code, double begin) {
 void CheckBrokenAndClose(World& world, FaultState& state) {
   const double begin = Now();
   tsnap_snapshot* snapshot = nullptr;
+  tsnap_request* request = nullptr;
   CHECK(tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr) == TSNAP_E_TIMEOUT);
+  CHECK(tsnap_take_async(world.get(), Fresh().c_str(), state.get(), nullptr, &request) == TSNAP_E_TIMEOUT && request == nullptr);
   CHECK(tsnap_restore(world.get(), Kept().c_str(), state.get(), nullptr) == TSNAP_E_TIMEOUT);
   CHECK(tsnap_snapshot_open_all(world.get(), Kept().c_str(), &snapshot) == TSNAP_E_TIMEOUT);
   CHECK(Now() - begin < 1);
@@ -71,7 +76,7 @@ void OneRankNeverCalls(int away, bool restores) {
   if (WorldRank() != away) {
     const double begin = Now();
     const int32_t code = restores ? tsnap_restore(world.get(), Kept().c_str(), state.get(), nullptr)
-                                  : tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr);
+                                  : TakeAnyhow(world.get(), Fresh(), state, nullptr);
     CheckTimedOut(code, begin);
     CheckBrokenAndClose(world, state);
     CheckPlaceIsEmpty(Fresh());
@@ -84,7 +89,7 @@ void OneRankNeverCalls(int away, bool restores) {
     for (int calls = 0; code != TSNAP_E_TIMEOUT; ++calls) {
       CHECK(calls < 3);
       const double begin = Now();
-      code = tsnap_take(world.get(), Fresh().c_str(), state.get(), nullptr);
+      code = TakeAnyhow(world.get(), Fresh(), state, nullptr);
       CHECK(code == TSNAP_E_TIMEOUT || (restores && code == TSNAP_E_MISMATCH));
       CHECK(Now() - begin < kTimeoutSeconds + kSlackSeconds);
     }
@@ -97,15 +102,24 @@ void OneRankNeverCalls(int away, bool restores) {
 void RankNeverCalls() {
   TakeKept();
   OneRankNeverCalls(WorldSize() - 1, false);
+  if (InBackground() && !LongMode()) return;   // only the call is another one
   OneRankNeverCalls(0, false);
   OneRankNeverCalls(WorldSize() - 1, true);
 }
 
-void StopNow(uint64_t, uint64_t, uint64_t, void*) {
-  static bool stopped = false;
-  if (!stopped) kill(getpid(), SIGSTOP);
-  stopped = true;
-}
+// A progress callback that stops its process: at its first call, or at its first one from the background.
+struct Stop {
+  bool in_background = false;
+  bool done = false;
+  std::thread::id caller = std::this_thread::get_id();
+
+  static void Now(uint64_t, uint64_t, uint64_t, void* user) {
+    auto* stop = static_cast<Stop*>(user);
+    if (stop->done || (stop->in_background && std::this_thread::get_id() == stop->caller)) return;
+    stop->done = true;
+    kill(getpid(), SIGSTOP);
+  }
+};
 
 // The ranks but one; that one gets a communicator of its own, and nobody waits for it.
 MPI_Comm Without(int rank) {
@@ -123,11 +137,12 @@ MPI_Comm Without(int rank) {
   return made;
 }
 
-// One rank is stopped: while it writes, or after some microseconds from the begin of the call. Rank 0 (or 1, when that is the
-// one) wakes it up when the others have given up.
-void OneRankStops(int stopped, std::optional<int> after_microseconds) {
+// One rank is stopped: while it writes (in_background: the call has returned), or after some microseconds from the begin of the
+// call. Rank 0 (or 1, when that is the one) wakes it up when the others have given up.
+void OneRankStops(int stopped, std::optional<int> after_microseconds, bool in_background = false) {
   Where() = "rank " + std::to_string(stopped) + " is stopped" +
-            (after_microseconds ? " after " + std::to_string(*after_microseconds) + " us" : " while it writes");
+            (after_microseconds ? " after " + std::to_string(*after_microseconds) + " us" : " while it writes") +
+            (in_background ? ", in the background" : "");
   TakeKept();
   World world(kTimeoutSeconds);
   FaultState state(WorldRank(), WorldSize());
@@ -136,7 +151,10 @@ void OneRankStops(int stopped, std::optional<int> after_microseconds) {
   pid = Largest(pid);
   tsnap_take_options options = SmallSlabs(true);
   std::thread timer;
-  if (WorldRank() == stopped && !after_microseconds) options.progress = StopNow;
+  Stop stop;
+  stop.in_background = in_background;
+  if (WorldRank() == stopped && !after_microseconds) options.progress = Stop::Now;
+  options.progress_user = &stop;
   MPI_Barrier(MPI_COMM_WORLD);
   if (WorldRank() == stopped && after_microseconds) {
     timer = std::thread([&] {
@@ -145,15 +163,17 @@ void OneRankStops(int stopped, std::optional<int> after_microseconds) {
     });
   }
   double begin = Now();
-  int32_t code = tsnap_take(world.get(), Kept().c_str(), state.get(), &options);
+  int32_t code = TakeAnyhow(world.get(), Kept(), state, &options);
   if (timer.joinable()) timer.join();
   if (WorldRank() == stopped) {
     // Woken up, it learns the end of it soon, whatever it is.
+    CHECK(after_microseconds || stop.done);
     CHECK(Now() - begin < 3 * (kTimeoutSeconds + kSlackSeconds));
   } else {
     if (code == TSNAP_OK && after_microseconds) {   // all was done before it stopped: the next call notices
       begin = Now();
-      code = tsnap_take(world.get(), Kept().c_str(), state.get(), &options);
+      state.Fill(2);
+      code = TakeAnyhow(world.get(), Kept(), state, &options);
     }
     CheckTimedOut(code, begin);
     CheckBrokenAndClose(world, state);
@@ -166,7 +186,8 @@ void OneRankStops(int stopped, std::optional<int> after_microseconds) {
     MPI_Barrier(others);
     if (WorldRank() == waker) CHECK(kill(static_cast<pid_t>(pid), SIGCONT) == 0);
   } else if (world.get() != nullptr) {
-    static_cast<void>(tsnap_take(world.get(), Kept().c_str(), state.get(), &options));   // the others are gone: bounded
+    state.Fill(2);
+    static_cast<void>(TakeAnyhow(world.get(), Kept(), state, &options));   // the others are gone: bounded
     static_cast<void>(world.Close());
     CHECK(world.get() == nullptr);
   }
@@ -181,8 +202,15 @@ void StoppedWhileWriting() {
   OneRankStops(0, {});
 }
 
+void StoppedInTheBackground() {
+  OneRankStops(0, {}, true);
+  if (TheHow() != How::kDriven || LongMode()) OneRankStops(WorldSize() - 1, {}, true);
+}
+
 void StoppedAtAnyTime() {
-  for (const int microseconds : {300, 1500, 4000}) OneRankStops(WorldSize() - 1, microseconds);
+  for (const int microseconds : {300, 1500, 4000}) {
+    if (!InBackground() || LongMode() || microseconds > 1000) OneRankStops(WorldSize() - 1, microseconds);
+  }
   if (LongMode()) {
     for (int microseconds = 100; microseconds < 20000; microseconds = microseconds * 3 / 2) {
       OneRankStops(microseconds % WorldSize(), microseconds);
@@ -190,27 +218,110 @@ void StoppedAtAnyTime() {
   }
 }
 
-// A transfer hangs on one rank: all ranks are told after io_timeout_seconds without progress.
+// A transfer hangs on one rank: all ranks are told after io_timeout_seconds without progress. Closing waits as long for a take that
+// nobody waited for, and no longer.
 void StorageThatHangs() {
+  enum class Then { kWait, kOverwrite, kClose };
   TakeKept();
-  for (const bool overwrites : {false, true}) {
-    Where() = overwrites ? "overwriting" : "new place";
+  const int hangs = WorldSize() - 1;
+  for (const Then then : {Then::kWait, Then::kOverwrite, Then::kClose}) {
+    if (then == Then::kClose && !InBackground()) continue;
+    if (then == Then::kWait && TheHow() == How::kDriven && !LongMode()) continue;
+    const bool overwrites = then == Then::kOverwrite;
+    Where() = overwrites ? "overwriting" : then == Then::kWait ? "new place" : "closed while it hangs";
     World world(60, kTimeoutSeconds);
     FaultState state(WorldRank(), WorldSize());
     state.Fill(2);
-    if (WorldRank() == WorldSize() - 1) IoFault::Arm("op=pwrite,n=1,sleep=9");
+    if (WorldRank() == hangs) IoFault::Arm("op=pwrite,n=1,sleep=" + std::to_string(kHangSeconds));
     const double begin = Now();
     const tsnap_take_options options = SmallSlabs(overwrites);
-    CheckTimedOut(tsnap_take(world.get(), (overwrites ? Kept() : Fresh()).c_str(), state.get(), &options), begin);
+    if (then == Then::kClose) {
+      tsnap_request* request = nullptr;
+      CHECK_OK(tsnap_take_async(world.get(), Fresh().c_str(), state.get(), &options, &request));
+      state.Scribble();
+      static_cast<void>(world.Close());
+      CHECK(world.get() == nullptr);
+      CheckTimedOut(tsnap_request_free(&request), begin);   // it outlives its context
+    } else {
+      CheckTimedOut(TakeAnyhow(world.get(), overwrites ? Kept() : Fresh(), state, &options), begin);
+      CheckBrokenAndClose(world, state);
+    }
     CHECK(Largest(IoFault::Seen()) > 0);
-    CheckBrokenAndClose(world, state);
     CheckPlaceIsEmpty(Fresh());
     CheckPlaceHolds(Kept(), WorldSize(), 1);
     MPI_Barrier(MPI_COMM_WORLD);
   }
-  sleep(8);   // what hung comes back, into memory that must still be there
+  sleep(kHangSeconds - 1);   // what hung comes back, into memory that must still be there
   CheckPlaceIsEmpty(Fresh());
   CheckPlaceHolds(Kept(), WorldSize(), 1);
+}
+
+// The background itself hangs, in a call that has no watch: the other ranks are told after collective_timeout_seconds.
+void IndexThatHangs() {
+  TakeKept();
+  World world(kTimeoutSeconds, kTimeoutSeconds);
+  FaultState state(WorldRank(), WorldSize());
+  state.Fill(2);
+  const int hangs = 0;   // it writes the index part
+  if (WorldRank() == hangs) IoFault::Arm("op=open,n=1,path=/index/,sleep=" + std::to_string(kHangSeconds));
+  const double begin = Now();
+  const tsnap_take_options options = SmallSlabs();
+  const int32_t code = TakeAnyhow(world.get(), Fresh(), state, &options);
+  CHECK_TEXT(code == TSNAP_E_TIMEOUT, std::string(tsnap_status_name(code)) + " " + tsnap_last_error());
+  if (WorldRank() == hangs) CHECK(Now() - begin < kHangSeconds + kTimeoutSeconds + kSlackSeconds);
+  else CheckTimedOut(code, begin);
+  CheckBrokenAndClose(world, state);
+  MPI_Barrier(MPI_COMM_WORLD);
+  CHECK(Largest(IoFault::Seen()) > 0);
+  CheckPlaceIsEmpty(Fresh());
+  CheckPlaceHolds(Kept(), WorldSize(), 1);
+}
+
+// A rank that takes, and then calls nothing any more. Where MPI takes one thread only its background cannot go on, which the
+// others are told; it itself is when it comes back, whatever it calls then.
+void RankNeverWaits() {
+  using Later = std::function<void(World&, FaultState&, tsnap_request*)>;
+  const Later waits = [](World&, FaultState&, tsnap_request* request) { CHECK(tsnap_request_wait(request) == TSNAP_E_TIMEOUT); };
+  const Later takes = [](World& world, FaultState& state, tsnap_request*) {
+    CHECK(tsnap_take(world.get(), Kept().c_str(), state.get(), nullptr) == TSNAP_E_TIMEOUT);
+  };
+  const Later cancels = [](World&, FaultState&, tsnap_request* request) {
+    CHECK(tsnap_request_cancel(request) == TSNAP_E_TIMEOUT);
+  };
+  const Later closes = [](World&, FaultState&, tsnap_request*) {};
+  TakeKept();
+  const std::vector<Later> all = {waits, closes, takes, cancels};
+  for (size_t i = 0; i < (LongMode() ? all.size() : 2); ++i) {
+    const Later& later = all[i];
+    World world(kTimeoutSeconds);
+    FaultState state(WorldRank(), WorldSize());
+    state.Fill(2);
+    const int away = WorldSize() - 1;
+    tsnap_request* request = nullptr;
+    const tsnap_take_options options = SmallSlabs();
+    CHECK_OK(tsnap_take_async(world.get(), Fresh().c_str(), state.get(), &options, &request));
+    state.Scribble();
+    const double begin = Now();
+    if (WorldRank() != away) {
+      CheckTimedOut(tsnap_request_wait(request), begin);
+      CheckBrokenAndClose(world, state);
+      CHECK(tsnap_request_free(&request) == TSNAP_E_TIMEOUT);
+      CheckPlaceIsEmpty(Fresh());
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (WorldRank() == away) {
+      const double back = Now();
+      later(world, state, request);
+      static_cast<void>(world.Close());
+      CHECK(world.get() == nullptr);
+      CHECK(tsnap_request_free(&request) == TSNAP_E_TIMEOUT);
+      CHECK_TEXT(Now() - back < kTimeoutSeconds + kSlackSeconds, std::to_string(Now() - back) + " s");
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    CheckPlaceIsEmpty(Fresh());
+    CheckPlaceHolds(Kept(), WorldSize(), 1);
+    MPI_Barrier(MPI_COMM_WORLD);
+  }
 }
 
 void RestoreInANewJob() {
@@ -233,6 +344,9 @@ int main(int argc, char** argv) {
   return RunRanks(argc, argv, {{"rank_never_calls", RankNeverCalls},
                                {"stopped_while_writing", StoppedWhileWriting},
                                {"stopped_at_any_time", StoppedAtAnyTime},
+                               {"stopped_in_the_background", StoppedInTheBackground},
                                {"storage_that_hangs", StorageThatHangs},
+                               {"index_that_hangs", IndexThatHangs},
+                               {"rank_never_waits", RankNeverWaits},
                                {"restore_in_a_new_job", RestoreInANewJob}});
 }
