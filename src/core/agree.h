@@ -25,7 +25,7 @@ Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const S
 
 // One status for all: OK when every rank's is; otherwise the same failure everywhere, with the text
 // of the rank that has it. A root cause beats CANCELLED and TIMEOUT, then the lowest rank's wins. A
-// broken communicator is kTimeout at once.
+// broken communicator is kTimeout at once, or local's kMpi.
 Status Agree(Comm& comm, const Status& local);
 
 // Called at the end of a failed operation. A transfer that hangs on any rank outweighs whatever

@@ -11,19 +11,19 @@ namespace tsnap::test {
 namespace {
 
 thread_local MpiTraffic traffic;
-std::thread::id watched;  // set while there is one thread
+std::thread::id first_thread;  // set while there is one thread
 std::atomic<uint64_t> calls_by_others{0};
-MpiCall fail_next = MpiCall::kNone;
+std::atomic<MpiCall> watched{MpiCall::kNone};
+std::atomic<int64_t> seen{0}, failing{0};
 
 void NoteThread() {
-  if (watched != std::thread::id() && std::this_thread::get_id() != watched) ++calls_by_others;
+  if (first_thread != std::thread::id() && std::this_thread::get_id() != first_thread)
+    ++calls_by_others;
 }
 
 bool Fails(MpiCall call) {
   NoteThread();
-  if (fail_next != call) return false;
-  fail_next = MpiCall::kNone;
-  return true;
+  return watched == call && ++seen == failing;
 }
 
 uint64_t SizeOf(int count, MPI_Datatype type) {
@@ -47,9 +47,20 @@ void CountCollective(uint64_t bytes) {
 }  // namespace
 
 MpiTraffic& Traffic() { return traffic; }
-void FailNext(MpiCall call) { fail_next = call; }
-void WatchThreads() { watched = std::this_thread::get_id(); }
+void WatchThreads() { first_thread = std::this_thread::get_id(); }
 uint64_t CallsByOtherThreads() { return calls_by_others; }
+
+void FailNth(MpiCall call, int64_t n) {
+  watched = MpiCall::kNone;
+  seen = 0;
+  failing = n;
+  watched = call;
+}
+
+int64_t CallsSeen() {
+  watched = MpiCall::kNone;
+  return seen;
+}
 
 }  // namespace tsnap::test
 
@@ -90,6 +101,7 @@ int MPI_Iallreduce(const void* in, void* out, int count, MPI_Datatype type, MPI_
 
 int MPI_Iallgather(const void* in, int in_count, MPI_Datatype in_type, void* out, int out_count,
                    MPI_Datatype out_type, MPI_Comm comm, MPI_Request* request) {
+  if (Fails(MpiCall::kIallgather)) return MPI_ERR_OTHER;
   CountCollective(SizeOf(in_count, in_type));
   return PMPI_Iallgather(in, in_count, in_type, out, out_count, out_type, comm, request);
 }
@@ -133,7 +145,7 @@ int MPI_Get_count(const MPI_Status* status, MPI_Datatype type, int* count) {
 }
 
 int MPI_Comm_idup(MPI_Comm comm, MPI_Comm* made, MPI_Request* request) {
-  NoteThread();
+  if (Fails(MpiCall::kIdup)) return MPI_ERR_OTHER;
   return PMPI_Comm_idup(comm, made, request);
 }
 

@@ -20,9 +20,12 @@ MpiTraffic& Traffic();
 void WatchThreads();
 uint64_t CallsByOtherThreads();
 
-// The next nonblocking barrier, all-reduction, or send of this process returns MPI_ERR_OTHER, and
-// is not done.
-enum class MpiCall { kNone, kIbarrier, kIallreduce, kIssend };
-void FailNext(MpiCall call);
+// The nth call of a kind from here on, by any thread of this process, returns MPI_ERR_OTHER and is
+// not done.
+enum class MpiCall { kNone, kIbarrier, kIallreduce, kIssend, kIallgather, kIdup };
+void FailNth(MpiCall call, int64_t n);
+inline void FailNext(MpiCall call) { FailNth(call, 1); }
+// Ends that; returns how many calls of the kind there were.
+int64_t CallsSeen();
 
 }  // namespace tsnap::test
