@@ -1,5 +1,6 @@
 // A job that is killed with SIGKILL at any moment: "kill9 run FOLDER" (under mpirun, by kill9.py) restores the newest snapshot
-// and takes one after another; "kill9 check FOLDER RANKS gc|leave" tells, without MPI, whether everything that was promised is there.
+// and takes one after another, as TSNAP_TEST_HOW says; "kill9 check FOLDER RANKS gc|leave" tells, without MPI, whether everything
+// that was promised is there.
 //
 // The log of a run, one line each, appended by rank 0: "started", "taken N", "latest N" after the call returned, "removing N" before.
 #include <fcntl.h>
@@ -82,6 +83,23 @@ uint64_t RestoreNewest(const std::string& folder, World& world, FaultState& stat
   return 0;
 }
 
+// The second take is asked for while the first one is pending; either is promised only when it has been waited for.
+void TakeInBackground(const std::string& folder, World& world, FaultState& state, uint64_t step) {
+  const tsnap_take_options to_new = SmallSlabs(), over_old = SmallSlabs(true);
+  const std::string place = StepPlace(folder, step), latest = LatestPlace(folder);
+  tsnap_request *first = nullptr, *second = nullptr;
+  state.Fill(step);
+  CheckSame(tsnap_take_async(world.get(), place.c_str(), state.get(), &to_new, &first), TSNAP_OK);
+  state.Scribble();
+  state.Fill(step);
+  CheckSame(tsnap_take_async(world.get(), latest.c_str(), state.get(), &over_old, &second), TSNAP_OK);
+  state.Scribble();
+  CheckSame(EndOf(&first), TSNAP_OK);
+  Log(folder, "taken " + std::to_string(step));
+  CheckSame(EndOf(&second), TSNAP_OK);
+  Log(folder, "latest " + std::to_string(step));
+}
+
 void Run(const std::string& folder) {
   World world(30, 30);
   FaultState state(WorldRank(), WorldSize(), kSizes);
@@ -92,11 +110,15 @@ void Run(const std::string& folder) {
   for (;;) {
     ++step;
     Where() = "taking step " + std::to_string(step);
-    state.Fill(step);
-    CheckSame(tsnap_take(world.get(), StepPlace(folder, step).c_str(), state.get(), &to_new), TSNAP_OK);
-    Log(folder, "taken " + std::to_string(step));
-    CheckSame(tsnap_take(world.get(), LatestPlace(folder).c_str(), state.get(), &over_old), TSNAP_OK);
-    Log(folder, "latest " + std::to_string(step));
+    if (InBackground()) {
+      TakeInBackground(folder, world, state, step);
+    } else {
+      state.Fill(step);
+      CheckSame(tsnap_take(world.get(), StepPlace(folder, step).c_str(), state.get(), &to_new), TSNAP_OK);
+      Log(folder, "taken " + std::to_string(step));
+      CheckSame(tsnap_take(world.get(), LatestPlace(folder).c_str(), state.get(), &over_old), TSNAP_OK);
+      Log(folder, "latest " + std::to_string(step));
+    }
     if (step <= kKept || WorldRank() != 0) continue;
     Log(folder, "removing " + std::to_string(step - kKept));
     const int32_t removed = tsnap_remove(StepPlace(folder, step - kKept).c_str(), nullptr);
@@ -164,6 +186,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string folder = argv[2];
-  MPI_Init(&argc, &argv);
+  int granted = MPI_THREAD_SINGLE;   // less than was asked for will do: then the background is driven
+  MPI_Init_thread(&argc, &argv, TheHow() == How::kAsync ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED, &granted);
   Run(folder);
 }

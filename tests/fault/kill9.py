@@ -3,7 +3,7 @@
 kill9.py MPIRUN_SH PROGRAM
 
 TSNAP_TEST_KILLS says how often (25; 100 with TSNAP_TEST_LONG), TSNAP_TEST_SEED repeats a run. All ranks at once, or
-one of them first and the rest when the others have noticed, or not yet.
+one of them first and the rest when the others have noticed, or not yet. About half of the jobs take in the background.
 """
 
 import os
@@ -78,6 +78,7 @@ class Killer:
         one_first = self.dice.random() < 0.4
         delay = self.dice.random() ** 2 * 0.3
         collect = self.dice.random() < 0.5
+        how = self.dice.choice(["sync", "sync", "async", "driven"])
         folder = self.base / f"on-{ranks}"
         folder.mkdir(exist_ok=True)
         log = folder / "log"
@@ -86,7 +87,7 @@ class Killer:
         output = (self.base / "output").open("w+")
         try:
             job = subprocess.Popen(["sh", self.mpirun, "-n", str(ranks), self.program, "run", str(folder)],
-                                   env=os.environ | {"TMPDIR": str(session)}, start_new_session=True,
+                                   env=os.environ | {"TMPDIR": str(session), "TSNAP_TEST_HOW": how}, start_new_session=True,
                                    stdin=subprocess.DEVNULL, stdout=output, stderr=output)
             try:
                 wait_until(lambda: started(log) > before or job.poll() is not None, START_SECONDS, "the start of the job")
@@ -97,13 +98,13 @@ class Killer:
                 self.kill_all(job, one_first)
             if failed:
                 output.seek(0)
-                raise SystemExit(f"kill9: round {number}: the job ended by itself:\n{output.read()}")
+                raise SystemExit(f"kill9: round {number} ({how}): the job ended by itself:\n{output.read()}")
         finally:
             output.close()
             shutil.rmtree(session, ignore_errors=True)
         checked = subprocess.run([self.program, "check", str(folder), str(ranks), "gc" if collect else "leave"])
         if checked.returncode != 0:
-            raise SystemExit(f"kill9: round {number} ({ranks} ranks, {'one' if one_first else 'all'} killed after {delay:.3f} s):"
+            raise SystemExit(f"kill9: round {number} ({ranks} ranks, {how}, {'one' if one_first else 'all'} killed after {delay:.3f} s):"
                              f" the check failed ({checked.returncode})")
 
     def kill_all(self, job, one_first):
