@@ -196,6 +196,10 @@ Status ResolveKnobs(Knobs* knobs) {
   TSNAP_TRY(ReadSeconds("TSNAP_GC_AGE_SECONDS", &knobs->gc_age_seconds));
   TSNAP_TRY(ReadBytes("TSNAP_STAGING_PREFAULT_BYTES", &knobs->staging_prefault_bytes));
   ReadText("TSNAP_TRACE", &knobs->trace);
+  if (!Environment("TSNAP_READ_AHEAD_BYTES").empty()) {
+    knobs->read_ahead_bytes = 0;  // has no field of the public configuration either, and may be 0
+    TSNAP_TRY(ReadBytes("TSNAP_READ_AHEAD_BYTES", &knobs->read_ahead_bytes));
+  }
   ReadText("TSNAP_S3_ENDPOINT", &knobs->s3_endpoint);
   ReadText("TSNAP_S3_REGION", &knobs->s3_region);
   ReadText("TSNAP_S3_ACCESS_KEY", &knobs->s3_access_key);

@@ -17,6 +17,8 @@ inline constexpr uint64_t kSmallExtentAlignment = 64;  // of smaller ones; part 
 inline constexpr uint64_t kLargeExtentBytes = 1 << 20;
 inline constexpr uint64_t kTransferBytes =
     4 << 20;  // one buffer, one read or write; a multiple of kBlockBytes
+// How many reads at most are announced to the store beyond the one that begins.
+inline constexpr uint64_t kMostReadsAhead = 16;
 inline constexpr uint64_t kIndexPartBytes = 4 << 20;  // how much index one owner is given
 inline constexpr uint64_t kCodecChunkBytes =
     4 << 20;  // largest extent that is compressed as one frame
@@ -34,6 +36,10 @@ struct Knobs {
                                   // also bounds how often a take refreshes its own
   uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
   std::string trace;                    // the file of the trace; "" = none
+  // TSNAP_READ_AHEAD_BYTES: how far beyond the transfer that begins a read is announced to the
+  // store. Four transfers keep a disk busy while as many are verified; a node of 64 ranks then
+  // holds 1 GiB of page cache ahead. 0: the file system's own readahead.
+  uint64_t read_ahead_bytes = 16 << 20;
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
 };
 

@@ -54,6 +54,24 @@ std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items, uint64_t tra
   return parts;
 }
 
+// Cuts what is not compressed into pieces of at most step_bytes, in the order in which they lie in
+// the slab.
+std::vector<BlockRun> CutParts(const std::vector<ReadItem>& items, std::span<const BlockRun> parts,
+                               uint64_t step_bytes) {
+  std::vector<BlockRun> pieces;
+  for (const BlockRun& part : parts) {
+    const bool whole = items[part.item].extent.codec != Codec::kNone;
+    const uint64_t step = whole ? part.run.bytes : step_bytes;
+    for (uint64_t done = 0; done < part.run.bytes; done += step) {
+      const uint64_t bytes = std::min(step, part.run.bytes - done);
+      pieces.push_back({part.item, {part.run.begin + done, bytes}, part.file_begin + done});
+    }
+  }
+  std::sort(pieces.begin(), pieces.end(),
+            [](const BlockRun& a, const BlockRun& b) { return a.file_begin < b.file_begin; });
+  return pieces;
+}
+
 // Joins parts that lie closer than `gap` in a slab, as long as one buffer holds them.
 std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vector<BlockRun>& parts,
                              uint64_t gap, uint64_t transfer_bytes) {
@@ -84,6 +102,8 @@ class Reading {
         buffers_(engine.buffers()),
         staging_(engine.staging()),
         timeline_(engine.timeline()),
+        step_bytes_(StepBytes(job_.store->traits(), engine.transfer_bytes())),
+        ahead_bytes_(engine.knobs().read_ahead_bytes),
         parts_(FindParts(job_.items, engine.transfer_bytes())),
         fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes,
                            engine.transfer_bytes())),
@@ -102,6 +122,8 @@ class Reading {
   // being read.
   Status Run(size_t number) {
     const Fetch& fetch = fetches_[number];
+    // A hint that fails is no hint; what is wrong shows when the bytes are read.
+    static_cast<void>(Protect([&] { return Announce(number); }));
     const std::span<const BlockRun> parts(parts_.data() + fetch.first_part, fetch.part_count);
     if (Status status = Protect([&] { return ReadOne(fetch, parts); }); !status.ok()) {
       for (const BlockRun& part : parts) Book(part, status);
@@ -111,6 +133,34 @@ class Reading {
   }
 
  private:
+  static uint64_t StepBytes(const StoreTraits& traits, uint64_t transfer_bytes) {
+    return traits.read_step_bytes == 0 ? transfer_bytes
+                                       : std::min(traits.read_step_bytes, transfer_bytes);
+  }
+
+  // Tells the store what is read next: the fetch that begins, where it takes several calls, and
+  // those behind it that the window holds. Each fetch is announced once.
+  Status Announce(size_t number) {
+    if (ahead_bytes_ == 0) return Status::Ok();
+    size_t end = number + 1;
+    for (uint64_t room = ahead_bytes_;
+         end < fetches_.size() && end - number <= kMostReadsAhead && fetches_[end].bytes <= room;
+         ++end)
+      room -= fetches_[end].bytes;
+    size_t first = number;
+    {
+      std::lock_guard lock(mutex_);
+      first = std::max(announced_, number);
+      announced_ = std::max(announced_, end);
+    }
+    for (; first < end; ++first) {
+      const Fetch& fetch = fetches_[first];
+      if (first > number || fetch.bytes > step_bytes_)
+        job_.store->WillRead(KeyOf(fetch), fetch.begin, fetch.bytes);
+    }
+    return Status::Ok();
+  }
+
   void Book(const BlockRun& part, const Status& status) {
     std::lock_guard lock(mutex_);
     Status& first = failures_[job_.items[part.item].object];
@@ -139,23 +189,49 @@ class Reading {
 
   Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
     const std::string key = KeyOf(fetch);
-    if (std::byte* memory = InPlace(fetch, parts[0])) {
+    const bool one_step = fetch.bytes <= step_bytes_;
+    if (std::byte* memory = one_step || !job_.verify ? InPlace(fetch, parts[0]) : nullptr) {
       const ByteSpan bytes(memory, fetch.bytes);
       TSNAP_TRY(Read(key, fetch, bytes));
       const StagingSlots::Hold hold(*staging_);
       const Timeline::Scope span(timeline_.get(), Activity::kVerify, fetch.bytes);
       return Verify(key, parts[0], bytes);
     }
-    const uint64_t body = AlignUp(fetch.bytes, kExtentAlignment);
-    TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(body + fetch.scratch_bytes));
-    const ByteSpan bytes = lease.bytes().first(fetch.bytes);
-    TSNAP_TRY(Read(key, fetch, bytes));
+    if (one_step) {
+      TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(Room(fetch)));
+      return ReadStep(key, fetch, parts, lease.bytes());
+    }
+    // Through a small buffer, block by block: what was just read is verified and copied while it is
+    // in the cache, which costs less than memory read twice.
+    const std::vector<BlockRun> pieces = CutParts(job_.items, parts, step_bytes_);
+    const std::vector<Fetch> steps =
+        JoinParts(job_.items, pieces, job_.store->traits().read_gap_bytes, step_bytes_);
+    uint64_t room = 0;
+    for (const Fetch& step : steps) room = std::max(room, Room(step));
+    TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(room));
+    for (const Fetch& step : steps) {
+      const std::span<const BlockRun> own(pieces.data() + step.first_part, step.part_count);
+      TSNAP_TRY(ReadStep(key, step, own, lease.bytes()));
+    }
+    return Status::Ok();
+  }
+
+  static uint64_t Room(const Fetch& fetch) {
+    return AlignUp(fetch.bytes, kExtentAlignment) + fetch.scratch_bytes;
+  }
+
+  // One call to the store; what is wrong with a part is booked on its object.
+  Status ReadStep(const std::string& key, const Fetch& step, std::span<const BlockRun> parts,
+                  ByteSpan buffer) {
+    const ByteSpan bytes = buffer.first(step.bytes);
+    const ByteSpan scratch = buffer.subspan(AlignUp(step.bytes, kExtentAlignment));
+    TSNAP_TRY(Read(key, step, bytes));
     const StagingSlots::Hold hold(*staging_);
-    const Timeline::Scope span(timeline_.get(), Activity::kVerify, fetch.bytes);
+    const Timeline::Scope span(timeline_.get(), Activity::kVerify, step.bytes);
     for (const BlockRun& part : parts) {
-      const ConstByteSpan stored = bytes.subspan(part.file_begin - fetch.begin, part.run.bytes);
+      const ConstByteSpan stored = bytes.subspan(part.file_begin - step.begin, part.run.bytes);
       Status status = Verify(key, part, stored);
-      if (status.ok()) status = Deliver(part, stored, lease.bytes().subspan(body));
+      if (status.ok()) status = Deliver(part, stored, scratch);
       if (!status.ok()) Book(part, status);
     }
     return Status::Ok();
@@ -204,10 +280,13 @@ class Reading {
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
+  const uint64_t step_bytes_;   // one call to the store
+  const uint64_t ahead_bytes_;  // announced beyond the fetch that begins
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   Meter meter_;
   std::mutex mutex_;
+  size_t announced_ = 0;          // fetches before this one; guarded by mutex_
   std::vector<Status> failures_;  // per object; guarded by mutex_
 };
 

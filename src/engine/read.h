@@ -1,6 +1,8 @@
 // Reading extents: finds the blocks that hold what is wanted, reads neighbours together, verifies
-// every block that it read, decodes, and puts the bytes into the user's memory: in place where that
-// is contiguous, else through the budget.
+// every block that it read, decodes, and puts the bytes into the user's memory. Where a call to the
+// store is cheap, block by block through a buffer of the budget; else whole transfers, in place
+// where the memory is contiguous. The store is told in advance what comes, never more than is
+// wanted.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "stage/layout.h"
+#include "stage/stream_copy.h"
 #include "stage/strided_copy.h"
 
 namespace tsnap {
@@ -91,6 +92,12 @@ Status HostStager::Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan
   TSNAP_ASSIGN(const Layout layout, Layout::Make(mapping));
   TSNAP_TRY(CheckRange(layout, begin, in.size()));
   if (!layout.meets_memory()) return Status::Ok();
+  if (in.size() >= kLeastStreamBytes) {
+    if (std::byte* memory = Direct(mapping, begin, in.size())) {
+      StreamCopy(memory, in.data(), in.size());
+      return Status::Ok();
+    }
+  }
   ForEachPiece(layout.axes(), begin, begin + in.size(), [&](const LayoutPiece& piece) {
     ClippedPiece clipped;
     if (Clip(layout, piece, &clipped))

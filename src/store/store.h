@@ -21,10 +21,13 @@ struct StoreTraits {
   uint64_t write_alignment =
       1;  // WriteAt wants memory, offset and length in multiples of this (4096 with direct I/O)
   uint64_t read_gap_bytes = 4096;  // neighbouring reads closer than this are joined
-  uint64_t slab_bytes = 0;         // default size of a slab
-  uint64_t chunk_bytes = 0;        // default size of a chunk
-  int io_concurrency = 4;          // default number of transfers in flight
-  bool shared_by_ranks = true;     // false: only this process sees it (memory)
+  // What one ReadAt should ask for where a call costs next to nothing: a block is then verified
+  // while it is in the processor's cache. 0: whole transfers.
+  uint64_t read_step_bytes = 0;
+  uint64_t slab_bytes = 0;      // default size of a slab
+  uint64_t chunk_bytes = 0;     // default size of a chunk
+  int io_concurrency = 4;       // default number of transfers in flight
+  bool shared_by_ranks = true;  // false: only this process sees it (memory)
 };
 
 // Counted for tests and statistics.
@@ -75,6 +78,11 @@ class Store {
   // Exactly out.size() bytes at offset; kCorrupt ("truncated") when the object ends before,
   // kNotFound when it is missing.
   virtual Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) = 0;
+  // These bytes will be asked for soon. A store may fetch them ahead, exactly them, or do nothing;
+  // what goes wrong shows in ReadAt, if there. Neither counted nor waited for.
+  virtual void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) {
+    static_cast<void>(key), static_cast<void>(offset), static_cast<void>(bytes);
+  }
   // A whole small object; kCorrupt when it is larger than max_bytes.
   virtual Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) = 0;
   // Writes a small object whole, atomically, over whatever is there.

@@ -34,6 +34,7 @@ class Place {
   X(Abandon, an_abandoned_object_leaves_nothing)                                       \
   X(RemovedWhileWritten, an_abandoned_object_that_was_removed_leaves_nothing)          \
   X(Ranges, any_range_can_be_read)                                                     \
+  X(Announced, announcing_a_read_changes_nothing)                                      \
   X(Truncated, reading_past_the_end_is_corrupt)                                        \
   X(Missing, what_is_missing_is_not_found)                                             \
   X(FreshReads, reading_sees_what_was_replaced)                                        \

@@ -204,6 +204,7 @@ void Traits(Place& place) {
   cr_assert(traits.slab_bytes >= traits.chunk_bytes);
   cr_assert(traits.io_concurrency >= 1 && traits.io_concurrency <= 1024);
   cr_assert(traits.read_gap_bytes <= traits.chunk_bytes);
+  cr_assert(traits.read_step_bytes % kBlockBytes == 0 && traits.read_step_bytes <= kTransferBytes);
   cr_assert(!store->url().empty());
   cr_assert_eq(place.Open()->url(), store->url());
 }

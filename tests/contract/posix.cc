@@ -1,6 +1,8 @@
 // What the posix store does when system calls fail, and with what others leave in its folder. preload.c is linked in: it makes the
 // calls fail.
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +110,49 @@ Test(posix, a_short_read_or_an_interrupted_one_is_continued) {
     cr_assert(out == content);
     EXPECT_OK(WithFault(spec, [&] { return scene.store().Get("a", 1 << 20, nullptr); }));
   }
+}
+
+// The hint may fail in any way; the read that follows tells what is wrong, if anything.
+Test(posix, a_hint_that_fails_does_not_fail_the_read) {
+  const Bytes content = Pattern(600001, 2);
+  for (const std::string& spec : {IoFault::Spec("fadvise", 1, "EINVAL"), IoFault::Forever("fadvise", 1, "EBADF"), IoFault::Spec("fadvise", 3, "EIO"),
+                                  IoFault::Spec("open", 1, "EMFILE"), IoFault::Spec("open", 1, "EIO")}) {
+    Scene scene;
+    WriteObject(scene.store(), "a", content);
+    EXPECT_OK(WithFault(spec, [&] {
+      scene.store().WillRead("a", 0, content.size());
+      return Status::Ok();
+    }));
+    scene.store().WillRead("a", 0, content.size());
+    cr_assert(ReadRange(scene.store(), "a", 0, content.size()) == content);
+  }
+}
+
+// Neither what was announced nor what is read drags in what lies beside it.
+Test(posix, reading_ahead_fetches_what_was_announced_and_nothing_else) {
+  Scene scene;
+  const uint64_t size = 64 << 20;
+  WriteObject(scene.store(), "a", Bytes(size), true);
+  const int file = open((scene.Root() + "/a").c_str(), O_RDONLY);
+  cr_assert(file >= 0 && posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0);
+  void* const mapped = mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
+  cr_assert(mapped != MAP_FAILED);
+  std::vector<unsigned char> resident(size / 4096);
+  const auto cached = [&](uint64_t begin, uint64_t end) {
+    cr_assert(mincore(mapped, size, resident.data()) == 0);
+    uint64_t bytes = 0;
+    for (uint64_t page = begin / 4096; page < end / 4096; ++page) bytes += (resident[page] & 1u) * 4096u;
+    return bytes;
+  };
+  if (cached(0, size) != 0) cr_skip_test("%s keeps its files in memory", scene.Root().c_str());
+  const uint64_t block = 256 * 1024, announced = 4 << 20, at = 16 << 20;
+  scene.store().WillRead("a", at, announced);
+  cr_assert(ReadRange(scene.store(), "a", at, announced) == Bytes(announced));
+  for (uint64_t i = 0; i < 3; ++i) cr_assert(ReadRange(scene.store(), "a", (40 << 20) + i * block, block) == Bytes(block));
+  cr_assert_eq(cached(at, at + announced), announced);
+  cr_assert_eq(cached(0, size), announced + 3 * block);
+  munmap(mapped, size);
+  close(file);
 }
 
 // Every call that can fail while an object is written is told, and nothing is left.

@@ -206,6 +206,23 @@ void Ranges(Place& place) {
   for (const char one : right) cr_assert(one);
 }
 
+void Announced(Place& place) {
+  const auto store = place.Open();
+  const Bytes content = Pattern(600001, 5);
+  WriteObject(*store, "a", content);
+  const uint64_t calls = store->counters().read_calls, bytes = store->counters().read_bytes;
+  for (const std::string key : {"a", "nothing", "nothing/at/all", "a/below"}) {
+    for (const uint64_t offset : {uint64_t{0}, uint64_t{500000}, uint64_t{600001}, uint64_t{1} << 40, uint64_t{INT64_MAX}, UINT64_MAX}) {
+      for (const uint64_t size : {uint64_t{0}, uint64_t{1}, uint64_t{400000}, UINT64_MAX}) store->WillRead(key, offset, size);
+    }
+  }
+  cr_assert(store->counters().read_calls == calls && store->counters().read_bytes == bytes);
+  cr_assert(ReadRange(*store, "a", 0, content.size()) == content);
+  Bytes out(1);
+  EXPECT_CODE(store->ReadAt("a", content.size(), out), kCorrupt);
+  EXPECT_CODE(store->ReadAt("nothing", 0, out), kNotFound);
+}
+
 void Truncated(Place& place) {
   const auto store = place.Open();
   WriteObject(*store, "a", Pattern(1000, 1));

@@ -4,7 +4,7 @@
  *   TSNAP_FAULT="op=pwrite,n=3,errno=EIO[,rank=1][,path=TEXT][,count=1|all][,short=1][,sleep=SECONDS][,kill=1]"
  *
  * or, while the program runs, by tsnap_fault_arm with such a text. Commas separate, so that TEXT holds none.
- *   op     open pwrite pread fsync fdatasync ftruncate fallocate link rename renameat2 unlink mkdir close write, or any
+ *   op     open pwrite pread fsync fdatasync ftruncate fallocate link rename renameat2 unlink mkdir close write fadvise, or any
  *   n      which matching call, from 1; 0: none, they are only counted
  *   errno  a name or a number; EIO when nothing else is asked for. A close that fails has closed.
  *   rank   only there (OMPI_COMM_WORLD_RANK or PMI_RANK; a program without them is rank 0)
@@ -40,9 +40,10 @@ EXPORT long tsnap_fault_seen(void);
 EXPORT void tsnap_fault_disarm(void);
 
 enum Op { kOpen, kPwrite, kPread, kFsync, kFdatasync, kFtruncate, kFallocate, kLink, kRename, kRenameat2, kUnlink, kMkdir, kClose,
-          kWrite, kOps, kAny = kOps };
+          kWrite, kFadvise, kOps, kAny = kOps };
 static const char *const kOpNames[] = {"open", "pwrite", "pread", "fsync", "fdatasync", "ftruncate", "fallocate", "link", "rename",
-                                       "renameat2", "unlink", "mkdir", "close", "write", "any"};
+                                       "renameat2", "unlink", "mkdir", "close", "write", "fadvise",
+                                       "any"};
 
 struct ErrorName { const char *name; int value; };
 #define ERROR_NAME(name) {#name, name}
@@ -334,6 +335,7 @@ typedef int (*OnFd)(int);
 typedef int (*OnFdAndSize)(int, off_t);
 typedef int (*Fallocate)(int, int, off_t, off_t);
 typedef int (*PosixFallocate)(int, off_t, off_t);
+typedef int (*Fadvise)(int, off_t, off_t, int);
 typedef int (*OnPath)(const char *);
 typedef int (*OnPathAndMode)(const char *, mode_t);
 typedef int (*OnTwo)(const char *, const char *);
@@ -443,6 +445,14 @@ typedef int (*MkdirAt)(int, const char *, mode_t);
     return verdict.error != 0 ? verdict.error : call(fd, offset, size); \
   }
 
+/* It returns its error too. */
+#define DEFINE_FADVISE(name)                                            \
+  EXPORT int name(int fd, off_t offset, off_t size, int advice) {       \
+    const struct Verdict verdict = JudgeFd(kFadvise, fd);               \
+    NEXT(Fadvise, #name);                                               \
+    return verdict.error != 0 ? verdict.error : call(fd, offset, size, advice); \
+  }
+
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
 DEFINE_OPENAT(openat)
@@ -467,6 +477,8 @@ DEFINE_FALLOCATE(fallocate)
 DEFINE_FALLOCATE(fallocate64)
 DEFINE_POSIX_FALLOCATE(posix_fallocate)
 DEFINE_POSIX_FALLOCATE(posix_fallocate64)
+DEFINE_FADVISE(posix_fadvise)
+DEFINE_FADVISE(posix_fadvise64)
 
 EXPORT int close(int fd) {
   const struct Verdict verdict = JudgeFd(kClose, fd);

@@ -37,6 +37,7 @@ Test(knobs, defaults_hold_without_an_environment) {
   cr_assert_eq(knobs.gc_age_seconds, 86400.0);
   cr_assert_eq(knobs.log_level, 2);
   cr_assert_eq(knobs.direct_io, 0);
+  cr_assert_eq(knobs.read_ahead_bytes, 16u << 20);
 }
 
 Test(knobs, a_take_shows_that_it_is_alive_well_before_it_counts_as_dead) {
@@ -55,6 +56,7 @@ Test(knobs, environment_fills_every_field) {
   setenv("TSNAP_DIRECT_IO", "off", 1);
   setenv("TSNAP_LOG_LEVEL", "4", 1);
   setenv("TSNAP_GC_AGE_SECONDS", "60", 1);
+  setenv("TSNAP_READ_AHEAD_BYTES", "3M", 1);
   setenv("TSNAP_S3_ENDPOINT", "endpoint", 1);
   setenv("TSNAP_S3_REGION", "region", 1);
   setenv("TSNAP_S3_ACCESS_KEY", "access", 1);
@@ -71,6 +73,7 @@ Test(knobs, environment_fills_every_field) {
   cr_assert_eq(knobs.direct_io, 2);
   cr_assert_eq(knobs.log_level, 4);
   cr_assert_eq(knobs.gc_age_seconds, 60.0);
+  cr_assert_eq(knobs.read_ahead_bytes, 3u << 20);
   cr_assert(knobs.s3_endpoint == "endpoint" && knobs.s3_region == "region" &&
             knobs.s3_access_key == "access");
   cr_assert(knobs.s3_secret_key == "secret" && knobs.s3_session_token == "token" &&
@@ -103,6 +106,11 @@ Test(knobs, sizes_take_binary_suffixes) {
             knobs.memory_budget_bytes == uint64_t{1} << 40);
 }
 
+Test(knobs, reading_ahead_can_be_switched_off) {
+  Knobs knobs;
+  cr_assert(Resolve("TSNAP_READ_AHEAD_BYTES", "0", &knobs).ok() && knobs.read_ahead_bytes == 0);
+}
+
 Test(knobs, what_cannot_be_parsed_is_an_error_that_names_the_variable) {
   const char* const bad[][2] = {
       {"TSNAP_MEMORY_BUDGET_BYTES", "64 M"},
@@ -119,6 +127,7 @@ Test(knobs, what_cannot_be_parsed_is_an_error_that_names_the_variable) {
       {"TSNAP_IO_TIMEOUT_SECONDS", "nan"},
       {"TSNAP_IO_TIMEOUT_SECONDS", "inf"},
       {"TSNAP_GC_AGE_SECONDS", "1d"},
+      {"TSNAP_READ_AHEAD_BYTES", "much"},
       {"TSNAP_DIRECT_IO", "3"},
       {"TSNAP_DIRECT_IO", "yes"},
       {"TSNAP_LOG_LEVEL", "5"},

@@ -98,6 +98,7 @@ class MemoryStore final : public Store {
   explicit MemoryStore(const std::string& name) : url_("mem://" + name), space_(SpaceOf(name)) {
     traits_.slab_bytes = uint64_t{1} << 30;
     traits_.chunk_bytes = uint64_t{64} << 20;
+    traits_.read_step_bytes = kBlockBytes;
     traits_.shared_by_ranks = false;
   }
 

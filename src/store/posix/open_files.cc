@@ -1,5 +1,7 @@
 #include "store/posix/open_files.h"
 
+#include "store/posix/read_ahead.h"
+
 namespace tsnap::posix {
 
 namespace {
@@ -19,7 +21,7 @@ Result<std::shared_ptr<Descriptor>> OpenFiles::Get(const std::string& path) {
   }
   // Without the lock: opening may take long, and others read other files meanwhile.
   TSNAP_ASSIGN(Descriptor opened, OpenToRead(path));
-  ::posix_fadvise(opened.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  ExpectReads(opened.get(), announced_);
   auto file = std::make_shared<Descriptor>(std::move(opened));
   std::lock_guard lock(mutex_);
   if (generation != generation_)

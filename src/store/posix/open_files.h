@@ -18,11 +18,13 @@ namespace tsnap::posix {
 
 class OpenFiles {
  public:
+  explicit OpenFiles(bool announced) : announced_(announced) {}  // read_ahead.h
   // Stays open while the caller holds it, also when it is forgotten meanwhile.
   Result<std::shared_ptr<Descriptor>> Get(const std::string& path);
   void Forget();
 
  private:
+  const bool announced_;
   std::mutex mutex_;
   std::list<std::pair<std::string, std::shared_ptr<Descriptor>>>
       recent_;               // guarded by mutex_; the latest first

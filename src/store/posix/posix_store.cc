@@ -11,6 +11,7 @@
 #include "store/posix/open_files.h"
 #include "store/posix/posix_writer.h"
 #include "store/posix/publish.h"
+#include "store/posix/read_ahead.h"
 #include "store/posix/tree.h"
 
 namespace tsnap {
@@ -25,8 +26,12 @@ using posix::NameKind;
 
 class PosixStore final : public Store {
  public:
-  PosixStore(std::string root, StoreTraits traits, double lock_timeout_seconds)
-      : root_(std::move(root)), traits_(traits), lock_timeout_seconds_(lock_timeout_seconds) {}
+  PosixStore(std::string root, StoreTraits traits, double lock_timeout_seconds, bool reads_ahead)
+      : root_(std::move(root)),
+        traits_(traits),
+        lock_timeout_seconds_(lock_timeout_seconds),
+        reads_ahead_(reads_ahead),
+        open_files_(reads_ahead) {}
 
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return root_; }
@@ -48,6 +53,13 @@ class PosixStore final : public Store {
     counters().read_bytes += got;
     TSNAP_TRY(status);
     return got == out.size() ? Status::Ok() : Truncated(path, file->get(), offset, out.size());
+  }
+
+  void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) override {
+    if (!reads_ahead_) return;
+    const Result<std::shared_ptr<Descriptor>> file = open_files_.Get(PathOf(key));
+    if (!file.ok() || posix::ReadAhead((*file)->get(), offset, bytes)) return;
+    posix::ExpectReads((*file)->get(), false);  // its own readahead is better than none
   }
 
   Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) override {
@@ -204,6 +216,7 @@ class PosixStore final : public Store {
   const std::string root_;
   const StoreTraits traits_;
   const double lock_timeout_seconds_;
+  const bool reads_ahead_;
   posix::OpenFiles open_files_;
 };
 
@@ -219,8 +232,10 @@ Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Kno
     TSNAP_ASSIGN(const bool direct, posix::UseDirectIo(root, knobs.direct_io));
     if (direct) traits.write_alignment = posix::kDirectAlignment;
   }
+  const bool reads_ahead = knobs.read_ahead_bytes > 0 && posix::CanReadAhead(root);
+  if (reads_ahead) traits.read_step_bytes = kBlockBytes;
   return std::unique_ptr<Store>(
-      std::make_unique<PosixStore>(root, traits, knobs.io_timeout_seconds));
+      std::make_unique<PosixStore>(root, traits, knobs.io_timeout_seconds, reads_ahead));
 }
 
 }  // namespace tsnap

@@ -1,0 +1,256 @@
+// What the engine asks of a store when it reads: only the blocks needed, each once, in steps that
+// the store likes, announced before they are read and never beyond what is wanted.
+#include <criterion/criterion.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "base/checksum.h"
+#include "engine/read.h"
+#include "format/native/names.h"
+
+using namespace tsnap;
+
+namespace {
+
+struct Range {
+  std::string key;
+  uint64_t begin = 0, end = 0;
+};
+
+// Slabs whose bytes are computed; it notes what it is asked.
+class NotingStore final : public Store {
+ public:
+  explicit NotingStore(uint64_t step_bytes) { traits_.read_step_bytes = step_bytes; }
+  const StoreTraits& traits() const override { return traits_; }
+  const std::string& url() const override { return url_; }
+  static std::byte At(uint64_t offset) {
+    return static_cast<std::byte>(offset * 31 + offset / 251);
+  }
+
+  Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override {
+    for (uint64_t i = 0; i < out.size(); ++i) out[i] = At(offset + i);
+    std::lock_guard lock(mutex_);
+    if (damaged_at_ >= offset && damaged_at_ - offset < out.size())
+      out[damaged_at_ - offset] ^= std::byte{1};
+    read_.push_back({key, offset, offset + out.size()});
+    return Status::Ok();
+  }
+  void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) override {
+    if (hints_throw_) throw std::bad_alloc();
+    std::lock_guard lock(mutex_);
+    announced_.push_back({key, offset, offset + bytes});
+  }
+  void MakeHintsThrow() { hints_throw_ = true; }
+  void Damage(uint64_t offset) { damaged_at_ = offset; }
+  std::vector<Range> read() const { return read_; }
+  std::vector<Range> announced() const { return announced_; }
+
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string&, uint64_t) override {
+    return No();
+  }
+  Result<Bytes> Get(const std::string&, uint64_t, Version*) override { return No(); }
+  Status Put(const std::string&, ConstByteSpan, bool) override { return No(); }
+  Status PutIf(const std::string&, ConstByteSpan, const Version&, bool) override { return No(); }
+  Result<Entry> Stat(const std::string&) override { return No(); }
+  Status Remove(const std::string&) override { return No(); }
+  Status List(const std::string&, const std::function<Status(const Entry&)>&) override {
+    return No();
+  }
+  Status ListParts(const std::string&, const std::function<Status(const std::string&)>&) override {
+    return No();
+  }
+  Status RemoveAll(const std::string&) override { return No(); }
+  Status SyncFolder(const std::string&) override { return No(); }
+
+ private:
+  static Status No() { return Unsupported("only reading is tested"); }
+  StoreTraits traits_;
+  const std::string url_ = "noting";
+  bool hints_throw_ = false;
+  uint64_t damaged_at_ = UINT64_MAX;
+  std::mutex mutex_;
+  std::vector<Range> read_, announced_;  // guarded by mutex_
+};
+
+// One extent of bytes at `offset` of slab 0, of which [begin, begin + count) is wanted.
+struct Piece {
+  uint64_t offset = 0, size = 0, begin = 0, count = 0;
+};
+
+class Scene {
+ public:
+  explicit Scene(uint64_t step_bytes, uint64_t ahead_bytes = 16 << 20) {
+    store = std::make_shared<NotingStore>(step_bytes);
+    knobs_.read_ahead_bytes = ahead_bytes;
+  }
+
+  Status Read(const std::vector<Piece>& pieces, bool verify = true) {
+    ReadJob job{store, "id", {}, {}, verify};
+    memory_.assign(pieces.size(), {});
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const Piece& piece = pieces[i];
+      ReadItem item;
+      item.extent.offset = piece.offset;
+      item.extent.stored_bytes = item.extent.raw_bytes = piece.size;
+      item.extent.box = Line(0, piece.size);
+      for (uint64_t at = 0; at < piece.size; at += kBlockBytes) {
+        Bytes block(std::min(kBlockBytes, piece.size - at));
+        for (uint64_t j = 0; j < block.size(); ++j)
+          block[j] = NotingStore::At(piece.offset + at + j);
+        item.extent.block_crcs.push_back(Crc32c(block));
+      }
+      memory_[i].resize(piece.count);
+      item.wanted = item.memory_box = Line(piece.begin, piece.count);
+      item.memory = ContiguousView(Dtype::kUint8, 1, 1, item.memory_box.shape, memory_[i].data());
+      item.object = static_cast<uint32_t>(i);
+      job.items.push_back(std::move(item));
+      job.names.push_back("object " + std::to_string(i));
+    }
+    Engine engine(knobs_, 64 << 20);
+    return ReadExtents(engine, std::move(job), {}, &objects);
+  }
+
+  void ExpectContent(const std::vector<Piece>& pieces) const {
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      for (uint64_t j = 0; j < pieces[i].count; ++j)
+        cr_assert(memory_[i][j] == NotingStore::At(pieces[i].offset + pieces[i].begin + j));
+    }
+  }
+
+  std::shared_ptr<NotingStore> store;
+  std::vector<Status> objects;
+
+ private:
+  static Box Line(uint64_t begin, uint64_t count) {
+    Box box;
+    box.ndim = 1;
+    box.offset[0] = static_cast<int64_t>(begin);
+    box.shape[0] = static_cast<int64_t>(count);
+    return box;
+  }
+  Knobs knobs_;
+  std::vector<Bytes> memory_;
+};
+
+uint64_t Total(const std::vector<Range>& ranges) {
+  uint64_t total = 0;
+  for (const Range& range : ranges) total += range.end - range.begin;
+  return total;
+}
+
+// Sorted, neighbours and overlaps joined.
+std::vector<Range> Union(std::vector<Range> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::vector<Range> joined;
+  for (const Range& range : ranges) {
+    if (!joined.empty() && range.begin <= joined.back().end)
+      joined.back().end = std::max(joined.back().end, range.end);
+    else
+      joined.push_back(range);
+  }
+  return joined;
+}
+
+constexpr uint64_t kMiB = 1 << 20;
+const std::vector<uint64_t> kSteps = {0, kBlockBytes, 2 * kBlockBytes, kTransferBytes};
+
+}  // namespace
+
+Test(engine_read, a_large_extent_is_read_once_whatever_the_step) {
+  const std::vector<Piece> pieces = {{4096, 50 * kMiB + 77, 0, 50 * kMiB + 77}};
+  for (const uint64_t step : kSteps) {
+    for (const bool verify : {true, false}) {
+      Scene scene(step);
+      cr_assert(scene.Read(pieces, verify).ok());
+      scene.ExpectContent(pieces);
+      cr_assert_eq(Total(scene.store->read()), pieces[0].size);
+      cr_assert_eq(Union(scene.store->read()).size(), 1u);
+    }
+  }
+}
+
+Test(engine_read, a_verified_read_asks_for_no_more_than_a_step) {
+  const std::vector<Piece> pieces = {{0, 9 * kMiB, 0, 9 * kMiB}};
+  Scene scene(kBlockBytes);
+  cr_assert(scene.Read(pieces).ok());
+  for (const Range& range : scene.store->read()) cr_assert(range.end - range.begin <= kBlockBytes);
+}
+
+Test(engine_read, only_the_blocks_needed_are_read_and_shared_ones_once) {
+  const std::vector<Piece> pieces = {
+      {0, 8 * kMiB, 3 * kMiB + 5, kMiB},      // parts of blocks at both ends
+      {0, 8 * kMiB, 3 * kMiB + 999, 7},       // of a block that the first one reads
+      {64 * kMiB, 8 * kMiB, 8 * kMiB - 1, 1}  // the last byte
+  };
+  for (const uint64_t step : kSteps) {
+    Scene scene(step);
+    cr_assert(scene.Read(pieces).ok());
+    scene.ExpectContent(pieces);
+    cr_assert_eq(Total(scene.store->read()), 5 * kBlockBytes + kBlockBytes);
+  }
+}
+
+Test(engine_read, small_neighbours_are_read_together) {
+  std::vector<Piece> pieces;
+  for (uint64_t i = 0; i < 2000; ++i) pieces.push_back({i * 1024, 1000, 0, 1000});
+  for (const uint64_t step : kSteps) {
+    Scene scene(step);
+    cr_assert(scene.Read(pieces).ok());
+    scene.ExpectContent(pieces);
+    cr_assert(Total(scene.store->read()) <= 2000 * 1024);
+    cr_assert(scene.store->read().size() <= 2000 * 1024 / kBlockBytes + 1);
+  }
+}
+
+Test(engine_read, what_is_announced_is_what_is_read) {
+  const std::vector<Piece> pieces = {{0, 40 * kMiB, kMiB, 30 * kMiB},
+                                     {100 * kMiB, 4096, 0, 4096},
+                                     {200 * kMiB, 30 * kMiB, 29 * kMiB, kMiB}};
+  for (const uint64_t step : kSteps) {
+    Scene scene(step);
+    cr_assert(scene.Read(pieces).ok());
+    const std::vector<Range> announced = scene.store->announced();
+    cr_assert(!announced.empty());
+    cr_assert(Total(announced) <= Total(scene.store->read()));
+    std::vector<Range> all = scene.store->read();
+    const uint64_t read = Total(Union(all));
+    all.insert(all.end(), announced.begin(), announced.end());
+    cr_assert_eq(Total(Union(all)), read);
+  }
+}
+
+Test(engine_read, a_window_of_nothing_announces_nothing) {
+  const std::vector<Piece> pieces = {{0, 40 * kMiB, 0, 40 * kMiB}};
+  Scene scene(kBlockBytes, 0);
+  cr_assert(scene.Read(pieces).ok());
+  cr_assert(scene.store->announced().empty());
+}
+
+Test(engine_read, a_hint_that_throws_fails_nothing) {
+  const std::vector<Piece> pieces = {{0, 40 * kMiB, 0, 40 * kMiB}};
+  Scene scene(kBlockBytes);
+  scene.store->MakeHintsThrow();
+  cr_assert(scene.Read(pieces).ok());
+  scene.ExpectContent(pieces);
+}
+
+Test(engine_read, a_damaged_block_fails_its_object_and_no_other) {
+  const std::vector<Piece> pieces = {{0, 6 * kMiB, 0, 6 * kMiB},
+                                     {8 * kMiB, 6 * kMiB, 0, 6 * kMiB},
+                                     {16 * kMiB, 6 * kMiB, 0, 6 * kMiB}};
+  for (const uint64_t step : kSteps) {
+    Scene scene(step);
+    scene.store->Damage(13 * kMiB + 3);
+    const Status status = scene.Read(pieces);
+    cr_assert(status.code() == Code::kCorrupt);
+    cr_assert(status.message().find("object 1") != std::string::npos);
+    cr_assert(status.message().find(std::to_string(13 * kMiB)) != std::string::npos, "%s",
+              status.message().c_str());
+    cr_assert(scene.objects[0].ok() && !scene.objects[1].ok() && scene.objects[2].ok());
+  }
+}
