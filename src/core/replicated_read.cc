@@ -100,7 +100,7 @@ class ReplicatedReading {
       buffer_.resize(std::max<uint64_t>(buffer_.size(), 2 * largest));
       mine = ByteSpan(buffer_).first(largest);
       theirs = ByteSpan(buffer_).subspan(largest, largest);
-      return rank < count ? ReadUnit(units_[first + rank], mine) : Status::Ok();
+      return rank < count ? ReadUnit(first + rank, mine) : Status::Ok();
     });
     TSNAP_TRY(Agree(comm_, local));
     for (size_t r = 0; r < count; ++r) {
@@ -112,21 +112,30 @@ class ReplicatedReading {
     return Agree(comm_, local);
   }
 
-  Status ReadUnit(const Unit& unit, ByteSpan buffer) {
-    ReadJob job{job_.store, job_.id, {}, {}, job_.verify};
-    for (const Share& share : unit.shares) {
-      const ObjectMeta& meta = job_.targets[share.target].record->meta;
-      ReadItem item;
-      item.extent = *share.extent;
-      item.wanted = item.memory_box = share.box;
-      item.memory = BufferView(meta, share.box, share.extent->order, buffer.data() + share.begin);
-      item.item_bytes = meta.item_bytes;
-      item.object = static_cast<uint32_t>(job.names.size());
-      job.items.push_back(std::move(item));
-      job.names.push_back(meta.path);
+  // What this rank reads in the next round is announced, so that the disk works during the
+  // broadcasts.
+  Status ReadUnit(size_t number, ByteSpan buffer) {
+    ReadJob job{job_.store, job_.id, {}, {}, job_.verify, {}};
+    for (const Share& share : units_[number].shares) {
+      job.items.push_back(ItemOf(share, buffer));
+      job.items.back().object = static_cast<uint32_t>(job.names.size());
+      job.names.push_back(job_.targets[share.target].record->meta.path);
+    }
+    if (const size_t next = number + static_cast<size_t>(comm_.size()); next < units_.size()) {
+      for (const Share& share : units_[next].shares) job.soon.push_back(ItemOf(share, buffer));
     }
     std::vector<Status> objects;
     return ReadExtents(engine_, std::move(job), {}, &objects);
+  }
+
+  ReadItem ItemOf(const Share& share, ByteSpan buffer) const {
+    const ObjectMeta& meta = job_.targets[share.target].record->meta;
+    ReadItem item;
+    item.extent = *share.extent;
+    item.wanted = item.memory_box = share.box;
+    item.memory = BufferView(meta, share.box, share.extent->order, buffer.data() + share.begin);
+    item.item_bytes = meta.item_bytes;
+    return item;
   }
 
   Status Deliver(const Unit& unit, ConstByteSpan bytes) {

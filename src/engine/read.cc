@@ -109,9 +109,14 @@ class Reading {
                            engine.transfer_bytes())),
         failures_(job_.names.size()) {
     for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
+    read_count_ = fetches_.size();
+    const std::vector<Fetch> soon =
+        JoinParts(job_.soon, FindParts(job_.soon, engine.transfer_bytes()),
+                  job_.store->traits().read_gap_bytes, engine.transfer_bytes());
+    fetches_.insert(fetches_.end(), soon.begin(), soon.end());
   }
 
-  size_t fetch_count() const { return fetches_.size(); }
+  size_t fetch_count() const { return read_count_; }
   const Meter& meter() const { return meter_; }
   std::vector<Status> TakeFailures() {
     std::lock_guard lock(mutex_);
@@ -284,6 +289,7 @@ class Reading {
   const uint64_t ahead_bytes_;  // announced beyond the fetch that begins
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
+  size_t read_count_ = 0;  // of fetches_; those behind are only announced
   Meter meter_;
   std::mutex mutex_;
   size_t announced_ = 0;          // fetches before this one; guarded by mutex_

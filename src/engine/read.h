@@ -34,6 +34,7 @@ struct ReadJob {
   std::vector<ReadItem> items;
   std::vector<std::string> names;  // of the objects, for messages
   bool verify = true;
+  std::vector<ReadItem> soon;  // of the next job: announced to the store, not read
 };
 
 // Reads everything it can: (*objects)[i] is the first failure of object i (an empty list: nothing

@@ -88,8 +88,9 @@ class Scene {
     knobs_.read_ahead_bytes = ahead_bytes;
   }
 
-  Status Read(const std::vector<Piece>& pieces, bool verify = true) {
-    ReadJob job{store, "id", {}, {}, verify};
+  // The last `soon_count` pieces belong to the next job.
+  Status Read(const std::vector<Piece>& pieces, bool verify = true, size_t soon_count = 0) {
+    ReadJob job{store, "id", {}, {}, verify, {}};
     memory_.assign(pieces.size(), {});
     for (size_t i = 0; i < pieces.size(); ++i) {
       const Piece& piece = pieces[i];
@@ -107,7 +108,7 @@ class Scene {
       item.wanted = item.memory_box = Line(piece.begin, piece.count);
       item.memory = ContiguousView(Dtype::kUint8, 1, 1, item.memory_box.shape, memory_[i].data());
       item.object = static_cast<uint32_t>(i);
-      job.items.push_back(std::move(item));
+      (i + soon_count < pieces.size() ? job.items : job.soon).push_back(std::move(item));
       job.names.push_back("object " + std::to_string(i));
     }
     Engine engine(knobs_, 64 << 20);
@@ -222,6 +223,17 @@ Test(engine_read, what_is_announced_is_what_is_read) {
     all.insert(all.end(), announced.begin(), announced.end());
     cr_assert_eq(Total(Union(all)), read);
   }
+}
+
+Test(engine_read, what_the_next_job_reads_is_announced_and_not_read) {
+  const std::vector<Piece> pieces = {{0, 3 * kMiB, 0, 3 * kMiB}, {4 * kMiB, 2 * kMiB, kMiB, kMiB}};
+  Scene scene(kBlockBytes);
+  cr_assert(scene.Read(pieces, true, 1).ok());
+  cr_assert_eq(Total(scene.store->read()), 3 * kMiB);
+  const std::vector<Range> announced = scene.store->announced();
+  cr_assert_eq(announced.size(), 2u);
+  cr_assert(announced[0].begin == 0 && announced[0].end == 3 * kMiB);
+  cr_assert(announced[1].begin == 5 * kMiB && announced[1].end == 6 * kMiB);
 }
 
 Test(engine_read, a_window_of_nothing_announces_nothing) {
