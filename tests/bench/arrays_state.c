@@ -56,20 +56,66 @@ tsnap_state *BuildState(const BenchRun *run) {
   return state;
 }
 
-tsnap_context *OpenContext(const BenchRun *run) {
-  tsnap_config config = TSNAP_CONFIG_INIT;
-  config.memory_budget_bytes = run->budget_bytes;
+static tsnap_context *OpenWith(const BenchRun *run, const tsnap_config *config) {
   tsnap_context *context = NULL;
-  ExpectOk(run, tsnap_context_open(MPI_COMM_WORLD, &config, &context), "tsnap_context_open");
+  ExpectOk(run, tsnap_context_open(MPI_COMM_WORLD, config, &context), "tsnap_context_open");
   return context;
 }
 
-void Take(const BenchRun *run, tsnap_context *context, const char *url, tsnap_state *state) {
+tsnap_context *OpenContext(const BenchRun *run) {
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = run->budget_bytes;
+  return OpenWith(run, &config);
+}
+
+uint64_t StateBytes(const BenchRun *run) {
+  return BenchTotalBytes(run) / (strcmp(run->kind, "replicated") == 0 ? 1 : (uint64_t)run->size);
+}
+
+tsnap_context *OpenContextForState(const BenchRun *run, uint64_t prefault_bytes) {
+  const uint64_t room = (uint64_t)64 << 20;
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = StateBytes(run) + room;
+  config.staging_prefault_bytes = prefault_bytes;
+  return OpenWith(run, &config);
+}
+
+static tsnap_take_options TakeOptions(const BenchRun *run) {
   tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;
   options.sync = TSNAP_ON;
   options.codec = run->codec;
   options.chunk_bytes = run->chunk_bytes;
+  return options;
+}
+
+void Take(const BenchRun *run, tsnap_context *context, const char *url, tsnap_state *state) {
+  tsnap_take_options options = TakeOptions(run);
   ExpectOk(run, tsnap_take(context, url, state, &options), "tsnap_take");
+}
+
+tsnap_request *TakeAsync(const BenchRun *run, tsnap_context *context, const char *url,
+                         tsnap_state *state) {
+  tsnap_take_options options = TakeOptions(run);
+  tsnap_request *request = NULL;
+  ExpectOk(run, tsnap_take_async(context, url, state, &options, &request), "tsnap_take_async");
+  return request;
+}
+
+void FinishTake(const BenchRun *run, tsnap_request **request) {
+  ExpectOk(run, tsnap_request_wait(*request), "tsnap_request_wait");
+  ExpectOk(run, tsnap_request_free(request), "tsnap_request_free");
+}
+
+tsnap_statistics StatisticsOf(const BenchRun *run, tsnap_context *context) {
+  tsnap_statistics statistics = TSNAP_STATISTICS_INIT;
+  ExpectOk(run, tsnap_context_statistics(context, &statistics), "tsnap_context_statistics");
+  return statistics;
+}
+
+void RemoveSnapshot(const BenchRun *run, const char *url) {
+  BenchMeet();
+  if (run->rank == 0) ExpectOk(run, tsnap_remove(url, NULL), "tsnap_remove");
+  BenchMeet();
 }
 
 void Restore(const BenchRun *run, tsnap_context *context, const char *url, tsnap_state *state) {

@@ -27,9 +27,26 @@ tsnap_state *BuildState(const BenchRun *run);
  * TSNAP_*. */
 tsnap_context *OpenContext(const BenchRun *run);
 
+/* The same, for asynchronous takes: the budget holds this rank's state with room to spare, and of it
+ * prefault_bytes are touched at once. */
+tsnap_context *OpenContextForState(const BenchRun *run, uint64_t prefault_bytes);
+
+/* Bytes of this rank's arrays, without ghost layers. */
+uint64_t StateBytes(const BenchRun *run);
+
 /* One durable take to, or one strict restore from, `url`. */
 void Take(const BenchRun *run, tsnap_context *context, const char *url, tsnap_state *state);
 void Restore(const BenchRun *run, tsnap_context *context, const char *url, tsnap_state *state);
+
+/* Begins a durable take in the background; returns when the arrays may change. */
+tsnap_request *TakeAsync(const BenchRun *run, tsnap_context *context, const char *url,
+                         tsnap_state *state);
+/* Waits until it has ended well. */
+void FinishTake(const BenchRun *run, tsnap_request **request);
+/* What the context says of its last take on this rank. */
+tsnap_statistics StatisticsOf(const BenchRun *run, tsnap_context *context);
+/* By all ranks; the snapshot is gone when it returns. */
+void RemoveSnapshot(const BenchRun *run, const char *url);
 
 #ifdef __cplusplus
 }

@@ -8,38 +8,14 @@ import json
 import os
 import shutil
 
+import background
 import measure
 from measure import MIB
+from places import places
 from table import Contender, Table, bandwidth_table, interleave, note
 
 AT_LEAST_LIMIT = (">=", 0.8)  # what tsnap owes against the hardware's limit
 FASTER = (">", 1.0)           # and against what programs do today
-
-
-class Place:
-    """Where a bench works: the disk (cold caches, fio) or a memory file system (warm, memcpy)."""
-
-    def __init__(self, name, folder, cold, settings):
-        self.name, self.folder, self.cold, self.settings = name, folder, cold, settings
-        self.least_cold = 0.0
-
-    def sub(self, name):
-        return os.path.join(self.folder, name)
-
-    def settle(self, folder):
-        """Before a clock starts: nothing is left to be written back, and reading starts cold on a disk."""
-        os.sync()
-        if self.cold:
-            share = measure.make_cold(folder, self.settings.drop_caches)
-            self.least_cold = max(self.least_cold, share or 0.0)
-
-    def describe(self):
-        return f"{self.name} ({measure.file_system(self.folder)})"
-
-    def notes(self):
-        if self.least_cold <= 0.01:
-            return []
-        return [f"the cache was not cold: up to {self.least_cold:.0%} of a contender's files were still in memory"]
 
 
 def slug(name):
@@ -90,11 +66,6 @@ def fio_operation(direction, mib_per_job, direct):
     def operation(folder, _round_number, ranks):
         return measure.fio(folder, direction, ranks, mib_per_job, direct)
     return operation
-
-
-def places(settings):
-    chosen = [Place("disk", settings.dir, True, settings)] if settings.dir else []
-    return chosen + ([Place("memory", settings.shm, False, settings)] if settings.shm else [])
 
 
 def sizes(settings):
@@ -356,7 +327,8 @@ def plan(settings):
     return [table]
 
 
-ALL = {"take": take, "restore": restore, "small": small, "replicated": replicated, "plan": plan, "memory": memory}
+ALL = {"take": take, "restore": restore, "small": small, "replicated": replicated, "plan": plan, "memory": memory,
+       "async": background.run}
 
 
 def run_bench(name, settings):

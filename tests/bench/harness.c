@@ -56,8 +56,11 @@ static void ParseOption(BenchRun *run, const char *name, const char *value) {
   struct {
     const char *name;
     const char **where;
-  } texts[] = {
-      {"--op", &run->op}, {"--dir", &run->dir}, {"--kind", &run->kind}, {"--mode", &run->mode}};
+  } texts[] = {{"--op", &run->op},
+               {"--dir", &run->dir},
+               {"--kind", &run->kind},
+               {"--mode", &run->mode},
+               {"--threads", &run->threads}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
     if (strcmp(name, texts[i].name) == 0) {
       *texts[i].where = value;
@@ -83,6 +86,10 @@ static void ParseOption(BenchRun *run, const char *name, const char *value) {
     run->codec = (int32_t)number;
   else if (strcmp(name, "--page-aligned") == 0)
     run->page_aligned = (int)number;
+  else if (strcmp(name, "--rounds") == 0)
+    run->rounds = number;
+  else if (strcmp(name, "--grid") == 0)
+    run->grid = number;
   else
     BenchFail(run, name, "is no option of this program");
 }
@@ -102,16 +109,31 @@ static void AllocateArrays(BenchRun *run) {
   }
 }
 
+/* MPI has to know it before the other options can be looked at. */
+static const char *WantedThreads(int argc, char **argv) {
+  for (int i = 1; i + 1 < argc; i += 2)
+    if (strcmp(argv[i], "--threads") == 0) return argv[i + 1];
+  return "funneled";
+}
+
 void BenchStart(int *argc, char ***argv, BenchRun *run) {
-  int provided = 0;
-  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
   memset(run, 0, sizeof *run);
+  run->threads = WantedThreads(*argc, *argv);
+  const int multiple = strcmp(run->threads, "multiple") == 0;
+  const int wanted = multiple ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED;
+  int provided = 0;
+  MPI_Init_thread(argc, argv, wanted, &provided);
+  if (provided < wanted) BenchFail(run, run->threads, "is a thread level that this MPI lacks");
+  if (!multiple && strcmp(run->threads, "funneled") != 0)
+    BenchFail(run, run->threads, "is no thread level: funneled or multiple");
   run->op = "write";
   run->dir = ".";
   run->kind = "private";
   run->mode = "";
   run->array_count = 8;
   run->array_bytes = (size_t)128 << 20;
+  run->rounds = 1;
+  run->grid = 2048;
   MPI_Comm_rank(MPI_COMM_WORLD, &run->rank);
   MPI_Comm_size(MPI_COMM_WORLD, &run->size);
   for (int i = 1; i < *argc; i += 2) {
@@ -167,6 +189,12 @@ double BenchMeet(void) {
   return MPI_Wtime();
 }
 
+double BenchSlowest(double seconds) {
+  double slowest = 0;
+  MPI_Allreduce(&seconds, &slowest, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  return slowest;
+}
+
 void BenchPath(const BenchRun *run, const char *name, char *path, size_t capacity) {
   int length = snprintf(path, capacity, "%s/%s", run->dir, name);
   if (length < 0 || (size_t)length >= capacity) BenchFail(run, run->dir, "is too long a path");
@@ -179,12 +207,27 @@ uint64_t BenchTotalBytes(const BenchRun *run) {
   return strcmp(run->kind, "replicated") == 0 ? per_rank : per_rank * (uint64_t)run->size;
 }
 
-void BenchReport(const BenchRun *run, size_t count, const char *const *names,
-                 const double *values) {
+static void PrintResult(const BenchRun *run, size_t count, const char *const *names,
+                        const double *values, int as_lists) {
   if (run->rank != 0) return;
   printf("{\"op\": \"%s\", \"bytes\": %llu, \"verified\": true", run->op,
          (unsigned long long)BenchTotalBytes(run));
-  for (size_t i = 0; i < count; ++i) printf(", \"%s\": %.9g", names[i], values[i]);
+  for (size_t i = 0; i < count; ++i) {
+    printf(", \"%s\": %s%.9g", names[i], as_lists ? "[" : "", values[i]);
+    for (size_t round = 1; as_lists && round < run->rounds; ++round)
+      printf(", %.9g", values[round * count + i]);
+    if (as_lists) printf("]");
+  }
   printf("}\n");
   fflush(stdout);
+}
+
+void BenchReport(const BenchRun *run, size_t count, const char *const *names,
+                 const double *values) {
+  PrintResult(run, count, names, values, 0);
+}
+
+void BenchReportRounds(const BenchRun *run, size_t count, const char *const *names,
+                       const double *values) {
+  PrintResult(run, count, names, values, 1);
 }

@@ -30,7 +30,10 @@ typedef struct BenchRun {
   uint64_t budget_bytes;
   uint64_t chunk_bytes;
   int32_t codec;
-  int page_aligned; /* 0 = where malloc puts it, as in most programs */
+  int page_aligned;    /* 0 = where malloc puts it, as in most programs */
+  size_t rounds;       /* of a program that interleaves what it compares itself; 1 by default */
+  size_t grid;         /* rows and columns of each rank's part of a stencil */
+  const char *threads; /* the thread level: "funneled" or "multiple" */
   int rank;
   int size;
   unsigned char **arrays;
@@ -55,11 +58,18 @@ double BenchMeet(void);
 /* Fills `path` with "<dir>/<name>". */
 void BenchPath(const BenchRun *run, const char *name, char *path, size_t capacity);
 
+/* The longest time of all ranks, on all ranks. */
+double BenchSlowest(double seconds);
+
 /* Bytes all ranks hold together (replicated arrays count once). */
 uint64_t BenchTotalBytes(const BenchRun *run);
 
 /* The result line: names[i] and values[i], and that the contents were verified. */
 void BenchReport(const BenchRun *run, size_t count, const char *const *names, const double *values);
+/* The same of a program with rounds of its own: values[round * count + i], as one list for each
+ * name. */
+void BenchReportRounds(const BenchRun *run, size_t count, const char *const *names,
+                       const double *values);
 
 #ifdef __cplusplus
 }

@@ -38,12 +38,18 @@ def first_error_line(text):
     return (ours or lines or ["no message"])[0]
 
 
-def mpi_program(bin_dir, program, ranks, **options):
-    """Runs one bench program on `ranks` ranks; option array_bytes=8 becomes --array-bytes 8. Returns its result."""
+def mpi_program(bin_dir, program, ranks, environment=None, **options):
+    """Runs one bench program on `ranks` ranks; option array_bytes=8 becomes --array-bytes 8. Returns its result.
+
+    `environment` is set for the program only, not for what starts it.
+    """
     path = os.path.join(bin_dir, program)
     if not os.path.exists(path):
         raise NotMeasured(f"{program} was not built")
-    command = ["sh", MPIRUN, "-n", str(ranks), path]
+    command = ["sh", MPIRUN, "-n", str(ranks)]
+    if environment:
+        command += ["env", *(f"{name}={value}" for name, value in environment.items())]
+    command.append(path)
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), str(value)]
     done = run_text(command)

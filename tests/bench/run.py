@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|all`, tables on standard output.
+"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|async|all`, tables on standard output.
 
 The limit and every baseline are measured in the same run, interleaved with tsnap: each round runs every contender
 once, after one round that is not counted. Programs compare every byte they read back; one that fails makes this exit
@@ -36,7 +36,7 @@ def parse(arguments):
     parser.add_argument("--shm", default="/dev/shm", help="a memory file system; '' leaves it out")
     parser.add_argument("--runs", type=whole, default=5, help="counted rounds")
     parser.add_argument("--ranks", type=whole, default=2)
-    parser.add_argument("--mib", type=whole, default=1024, help="state of each rank (take, restore, replicated)")
+    parser.add_argument("--mib", type=whole, default=1024, help="state of each rank (take, restore, replicated, async)")
     parser.add_argument("--arrays", type=whole, default=8, help="arrays that it is cut into")
     parser.add_argument("--objects", type=whole, default=100_000, help="arrays of 1 KiB on each rank (small)")
     parser.add_argument("--memory-mib", type=whole, default=2048, help="state of all ranks (memory)")
@@ -44,6 +44,10 @@ def parse(arguments):
     parser.add_argument("--chunk-mib", type=whole, default=16, help="chunk size (memory)")
     parser.add_argument("--virtual-ranks", type=whole, default=100_000, help="(plan)")
     parser.add_argument("--plan-objects", type=whole, default=100, help="objects of each virtual rank (plan)")
+    parser.add_argument("--throttled-mib", type=whole, default=256, help="state of each rank, throttled store (async)")
+    parser.add_argument("--throttled-mb-per-second", type=whole, default=100, help="what it takes from the node (async)")
+    parser.add_argument("--grid", type=whole, default=2048, help="rows and columns of a rank's stencil (async)")
+    parser.add_argument("--again-objects", type=whole, default=10_000, help="arrays of 1 KiB, taken twice (async)")
     parser.add_argument("--kind", choices=["private", "sharded", "both"], default="both", help="(take, restore)")
     parser.add_argument("--page-aligned", action="store_true", help="arrays begin on pages, not where malloc says")
     parser.add_argument("--keep-caches", action="store_true",

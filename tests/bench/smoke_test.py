@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import background
 import benches
 import measure
 
@@ -20,6 +21,9 @@ KINDS = ["tsnap private", "tsnap sharded"]
 BASELINES = ["file a rank", "MPI_File", "collective HDF5"]
 TSNAP_RANKS = ["tsnap 1 rank", "tsnap 2 ranks", "tsnap 4 ranks"]
 MEMORY_ROWS = [f"{case}: {op}" for case, _ in benches.MEMORY_CASES for op in ("take", "restore", "read")]
+BLOCKED_ROWS = [row[0] for row in background.BLOCKED_ROWS]
+THROTTLED_ROWS = ["memcpy", "take_async, second", "take"]
+BESIDE_ROWS = ["take_async, MPI_THREAD_MULTIPLE", "take_async, driven"]
 # bench -> the tables in order: (place, the beginnings of its rows' names)
 EXPECTED = {
     "take": [("disk", ["fio direct", *BASELINES, *KINDS]), ("memory", ["memcpy", *BASELINES, *KINDS])],
@@ -31,9 +35,12 @@ EXPECTED = {
                    ("disk", ["every rank reads", *TSNAP_RANKS])],
     "plan": [("processor", ["planner"])],
     "memory": [("disk", MEMORY_ROWS)],
+    "async": [(place, names) for place in ("disk", "memory") for names in (BLOCKED_ROWS, BLOCKED_ROWS, BESIDE_ROWS)]
+             + [("disk", THROTTLED_ROWS), ("disk", ["first take", "second take"])],
 }
 TINY = ["--runs", "2", "--mib", "4", "--arrays", "4", "--objects", "300", "--memory-mib", "16", "--budget-mib", "8",
-        "--chunk-mib", "1", "--virtual-ranks", "200", "--plan-objects", "5", "--keep-caches"]
+        "--chunk-mib", "1", "--virtual-ranks", "200", "--plan-objects", "5", "--throttled-mib", "2", "--grid", "64",
+        "--again-objects", "300", "--keep-caches"]
 
 
 def expect(condition, text):
