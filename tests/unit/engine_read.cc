@@ -57,6 +57,7 @@ class NotingStore final : public Store {
   Status PutIf(const std::string&, ConstByteSpan, const Version&, bool) override { return No(); }
   Result<Entry> Stat(const std::string&) override { return No(); }
   Status Remove(const std::string&) override { return No(); }
+  Status RemoveIf(const std::string&, const Version&) override { return No(); }
   Status List(const std::string&, const std::function<Status(const Entry&)>&) override {
     return No();
   }
