@@ -145,6 +145,7 @@ Status RestoreState(tsnap_context* ctx, const char* url, tsnap_state* state,
 Status FillStatistics(tsnap_context* ctx, tsnap_statistics* out) {
   TSNAP_TRY(CheckIdle(ctx, kContextMagic, "context"));
   TSNAP_TRY(CheckNotInside(ctx->context->IsBackgroundThread()));
+  ctx->context->VisitPending();
   TSNAP_TRY(CheckOut(out, "tsnap_statistics"));
   static_assert(kPhaseLimit == TSNAP_PHASE_LIMIT);
   const Statistics last = ctx->context->observer().last();
@@ -177,6 +178,7 @@ std::vector<const char*> List(const std::vector<std::string>& texts) {
 Status FillReport(tsnap_context* ctx, tsnap_report* out) {
   TSNAP_TRY(CheckIdle(ctx, kContextMagic, "context"));
   TSNAP_TRY(CheckNotInside(ctx->context->IsBackgroundThread()));
+  ctx->context->VisitPending();
   TSNAP_TRY(CheckOut(out, "tsnap_report"));
   const Report& report = ctx->context->report();
   if (!report.complete)

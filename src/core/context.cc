@@ -29,7 +29,8 @@ void Context::StartTrace() {
 }
 
 Status Context::StartBackground() {
-  if (background_ == nullptr) background_ = std::make_unique<Background>(observer_.timeline().get());
+  if (background_ == nullptr)
+    background_ = std::make_unique<Background>(observer_.timeline().get());
   return background_->Start();
 }
 
@@ -44,6 +45,20 @@ void Context::GiveUpPending() {
   background_->Wait(*background_->pending());
 }
 
+void Context::TellOfTheUnheard() {
+  PendingTake* take = background_ != nullptr ? background_->pending().get() : nullptr;
+  if (take == nullptr || take->heard()) return;
+  take->set_heard();
+  const Status outcome = take->outcome();
+  if (outcome.ok() || !log_.wants(LogLevel::kError)) return;
+  static_cast<void>(Protect([&] {
+    log_.Write(LogLevel::kError,
+               fmt::format("an asynchronous take that nobody has waited for so far has failed: {}",
+                           outcome.message()));
+    return Status::Ok();
+  }));
+}
+
 Status Context::FinishPending() {
   if (HasPending()) {
     if (comm_->broken()) {
@@ -54,6 +69,7 @@ Status Context::FinishPending() {
   }
   if (background_ != nullptr && background_->twin() != nullptr && background_->twin()->broken())
     comm_->Break();
+  TellOfTheUnheard();
   return Status::Ok();
 }
 

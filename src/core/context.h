@@ -52,18 +52,21 @@ class Context {
   Background& background() { return *background_; }
   bool IsBackgroundThread() const { return background_ && background_->IsThisThread(); }
   bool HasPending() const;
-  const PendingTake* last_pending() const {
-    return background_ ? background_->pending().get() : nullptr;
-  }
   // Every collective call begins with it, whether something is pending or not: waits for it, which
-  // is bounded; gives it up where the context is broken, and breaks the context where the background
-  // is.
+  // is bounded; gives it up where the context is broken, and breaks the context where the
+  // background is.
   Status FinishPending();
   // The same, as a phase of an operation where there is something to wait for.
   void FinishPending(Operation& operation);
+  // Lets the background talk, where it cannot by itself.
+  void VisitPending() {
+    if (HasPending()) background_->Visit();
+  }
 
  private:
   void GiveUpPending();
+  // What is pending has failed, nobody asked, and the next call is here: it goes into the log.
+  void TellOfTheUnheard();
 
   Knobs knobs_;
   Log log_;

@@ -87,7 +87,8 @@ class Observer {
 
   // From here on spans and notes are kept for a trace.
   void StartTrace() { timeline_ = std::make_shared<Timeline>(); }
-  // Null without a trace. Shared with transfers, which may hang in the storage for longer than this.
+  // Null without a trace. Shared with transfers, which may hang in the storage for longer than
+  // this.
   const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
   std::vector<OperationNote> TakeNotes();
 

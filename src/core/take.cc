@@ -102,15 +102,13 @@ class TakeStory {
   void Stage() {
     if (!can_stage_) return;
     StagingReport report;
-    uint64_t bytes = 0;
     static_cast<void>(operation_.In(
         Phase::kStage,
         [&] {
           staged_->Stage(options_.progress, &report);
-          bytes = described_bytes_;
           return Status::Ok();
         },
-        &bytes));
+        &report.copied_bytes));
     operation_.AddBudgetWait(report.waited_seconds, report.over_budget_bytes);
   }
   // The state may change and go from here on.
@@ -361,7 +359,7 @@ class TakeStory {
         });
       });
     }
-    return Agree(comm, local.ok() ? Cancelled() : local);
+    return MayExist(Agree(comm, local.ok() ? Cancelled() : local));
   }
 
   static Status SyncFolders(Store& store, const std::string& id, int ranks) {
@@ -404,7 +402,14 @@ class TakeStory {
                                    store_->url(), committed.message()));
       });
     }
-    return Agree(comm, local);
+    return MayExist(Agree(comm, local));
+  }
+
+  // A rank that waits in vain from the last agreement before the commit on does not know whether
+  // rank 0 has gone on.
+  static Status MayExist(Status status) {
+    if (status.code() != Code::kTimeout && status.code() != Code::kMpi) return status;
+    return std::move(status).While("the snapshot may or may not exist, its commit record tells;");
   }
 
   Context& context_;

@@ -159,6 +159,7 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
     watch.stall_seconds = std::numeric_limits<double>::infinity();  // the other half has a watch
     status = Protect([&] { return engine_.stagers().Run(count, threads, stage, watch); });
   }
+  report->copied_bytes = shared->writing.meter().staged_bytes;
   if (!status.ok()) shared->Stop(std::move(status));
   {
     std::lock_guard lock(shared->mutex);

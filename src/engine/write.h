@@ -22,7 +22,8 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
 
 // How the copying went.
 struct StagingReport {
-  double waited_seconds = 0;       // for memory: the budget was used up
+  double waited_seconds = 0;  // for memory: the budget was used up
+  uint64_t copied_bytes = 0;
   uint64_t over_budget_bytes = 0;  // of user data: found room only where others had been written
 };
 

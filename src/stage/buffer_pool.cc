@@ -74,14 +74,33 @@ BufferPool::BufferPool(uint64_t budget_bytes, uint64_t standard_bytes)
       standard_bytes_(AlignUp(std::max<uint64_t>(standard_bytes, 1), kPageBytes)) {}
 
 BufferPool::~BufferPool() {
-  for (std::byte* buffer : free_) Unmap(buffer, standard_bytes_);
+  for (const Free& buffer : free_) Unmap(buffer.data, buffer.capacity);
 }
 
-std::byte* BufferPool::PopFree() noexcept {
-  std::byte* buffer = free_.back();
+// The smallest one that is large enough and not much larger: takes of the same state ask for the
+// same sizes again.
+bool BufferPool::TakeFree(uint64_t need_bytes, Lease* lease) noexcept {
+  const uint64_t most = std::max(standard_bytes_, need_bytes + need_bytes / 4);
+  auto best = free_.end();
+  for (auto it = free_.begin(); it != free_.end(); ++it) {
+    if (it->capacity < need_bytes || it->capacity > most) continue;
+    if (best == free_.end() || it->capacity < best->capacity) best = it;
+    if (best->capacity == std::max(standard_bytes_, need_bytes)) break;
+  }
+  if (best == free_.end()) return false;
+  lease->data_ = best->data;
+  lease->capacity_ = best->capacity;
+  held_bytes_ -= best->capacity;
+  *best = free_.back();
   free_.pop_back();
-  held_bytes_ -= standard_bytes_;
-  return buffer;
+  return true;
+}
+
+void BufferPool::DropFree() noexcept {
+  const Free buffer = free_.back();
+  free_.pop_back();
+  held_bytes_ -= buffer.capacity;
+  Unmap(buffer.data, buffer.capacity);
 }
 
 // Makes room by giving free buffers back, then decides: a standard buffer where one is large enough
@@ -90,7 +109,7 @@ uint64_t BufferPool::CapacityToGrant(uint64_t need_bytes) noexcept {
   const auto fits = [&](uint64_t bytes) {
     return bytes <= budget_bytes_ && held_bytes_ <= budget_bytes_ - bytes;
   };
-  while (!fits(need_bytes) && !free_.empty()) Unmap(PopFree(), standard_bytes_);
+  while (!fits(need_bytes) && !free_.empty()) DropFree();
   if (need_bytes <= standard_bytes_ && fits(standard_bytes_)) return standard_bytes_;
   return fits(need_bytes) || leased_bytes_ == 0 ? need_bytes : 0;
 }
@@ -126,12 +145,7 @@ Result<BufferPool::Lease> BufferPool::Grant(uint64_t bytes, Stopped stopped,
   bool gave_up = false;
   const auto served = [&] {
     if (ticket != served_ticket_) return false;
-    if (need_bytes <= standard_bytes_ && !free_.empty()) {
-      lease.data_ = PopFree();
-      lease.capacity_ = standard_bytes_;
-    } else {
-      lease.capacity_ = CapacityToGrant(need_bytes);
-    }
+    if (!TakeFree(need_bytes, &lease)) lease.capacity_ = CapacityToGrant(need_bytes);
     if (lease.capacity_ == 0) gave_up = stopped();
     return lease.capacity_ != 0 || gave_up;
   };
@@ -188,11 +202,11 @@ void BufferPool::Prefault(uint64_t bytes) {
 
 void BufferPool::Return(Lease* lease) noexcept {
   std::unique_lock lock(mutex_);
-  bool keep = lease->data_ != nullptr && lease->capacity_ == standard_bytes_ &&
+  bool keep = lease->data_ != nullptr && lease->capacity_ >= standard_bytes_ &&
               held_bytes_ <= budget_bytes_;
   if (keep) {
     try {
-      free_.push_back(lease->data_);
+      free_.push_back({lease->data_, lease->capacity_});
     } catch (...) {  // no memory to remember it by: it goes back to the system
       keep = false;
     }

@@ -36,7 +36,8 @@ class BufferPool {
     uint64_t capacity_ = 0;  // held
   };
 
-  // Buffers of up to standard_bytes are kept and reused; larger ones are given back to the system.
+  // Buffers of standard_bytes, which also serve smaller requests, and larger ones are kept and
+  // reused; those that a small budget makes smaller are given back to the system.
   BufferPool(uint64_t budget_bytes, uint64_t standard_bytes);
   ~BufferPool();  // every lease has been returned
   BufferPool(const BufferPool&) = delete;
@@ -63,19 +64,24 @@ class BufferPool {
   template <class Stopped>
   Result<Lease> Grant(uint64_t bytes, Stopped stopped, double* waited_seconds);
   void Return(Lease* lease) noexcept;
-  uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;  // 0: wait; mutex_ is held
-  std::byte* PopFree() noexcept;                           // mutex_ is held
+  uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;     // 0: wait; mutex_ is held
+  bool TakeFree(uint64_t need_bytes, Lease* lease) noexcept;  // mutex_ is held
+  void DropFree() noexcept;                                   // mutex_ is held
 
   const uint64_t budget_bytes_;
   const uint64_t standard_bytes_;
   mutable std::mutex mutex_;
   std::condition_variable returned_;
-  std::vector<std::byte*> free_;  // standard buffers, guarded by mutex_
-  uint64_t held_bytes_ = 0;       // leased and free, guarded by mutex_
-  uint64_t leased_bytes_ = 0;     // guarded by mutex_
-  uint64_t peak_bytes_ = 0;       // guarded by mutex_
-  uint64_t next_ticket_ = 0;      // of the next to come, guarded by mutex_
-  uint64_t served_ticket_ = 0;    // whose turn it is, guarded by mutex_
+  struct Free {
+    std::byte* data;
+    uint64_t capacity;
+  };
+  std::vector<Free> free_;      // guarded by mutex_
+  uint64_t held_bytes_ = 0;     // leased and free, guarded by mutex_
+  uint64_t leased_bytes_ = 0;   // guarded by mutex_
+  uint64_t peak_bytes_ = 0;     // guarded by mutex_
+  uint64_t next_ticket_ = 0;    // of the next to come, guarded by mutex_
+  uint64_t served_ticket_ = 0;  // whose turn it is, guarded by mutex_
 };
 
 }  // namespace tsnap

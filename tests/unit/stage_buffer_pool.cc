@@ -54,6 +54,30 @@ Test(buffer_pool, standard_buffers_are_reused) {
   cr_assert_eq(pool.peak_bytes(), 4 * kMiB);
 }
 
+// Takes with a codec ask for more than a standard buffer, and for the same again in the next take.
+Test(buffer_pool, larger_buffers_are_reused_for_their_like) {
+  BufferPool pool(64 * kMiB, 4 * kMiB);
+  std::byte *large = nullptr, *larger = nullptr;
+  {
+    BufferPool::Lease a = Take(&pool, 9 * kMiB), b = Take(&pool, 10 * kMiB);
+    large = a.bytes().data();
+    larger = b.bytes().data();
+    large[0] = larger[0] = std::byte{77};
+  }
+  {
+    BufferPool::Lease b = Take(&pool, 10 * kMiB), a = Take(&pool, 9 * kMiB);
+    cr_assert_eq(a.bytes().data(), large);
+    cr_assert_eq(b.bytes().data(), larger);
+    cr_assert_eq(large[0], std::byte{77});
+  }
+  cr_assert_eq(pool.peak_bytes(), 19 * kMiB);
+  BufferPool::Lease small = Take(&pool, 100);  // has a buffer of its own: much would lie idle
+  cr_assert_neq(small.bytes().data(), large);
+  cr_assert_neq(small.bytes().data(), larger);
+  BufferPool::Lease most = Take(&pool, 58 * kMiB);  // and the free ones make room
+  cr_assert_leq(pool.peak_bytes(), 64 * kMiB);
+}
+
 Test(buffer_pool, free_buffers_make_room_for_large_requests) {
   BufferPool pool(16 * kMiB, 4 * kMiB);
   {

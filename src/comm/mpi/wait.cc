@@ -64,12 +64,15 @@ bool Backoff::Pause() {
 void Backoff::CallIdle() {
   IdleCall& idle = manner_->idle;
   if (!idle.call || Seconds(last_ - idle.last) < kIdlePeriodSeconds) return;
+  // Outside of the operation: a visitor does not wait for what is done in passing.
+  manner_->gate.Leave();
   try {
     idle.call();
   } catch (...) {
     // What is done in passing must not end a collective on one rank only; whoever needs it done
     // finds out by himself.
   }
+  manner_->gate.Enter();
   const Clock::time_point now = Clock::now();
   waited_seconds_ += Seconds(now - last_);
   last_ = now;
