@@ -27,4 +27,13 @@ Status Protect(Phase&& phase) noexcept {
   }
 }
 
+// Where there is no memory for the text, a copy of the code: that must not become another one.
+inline Status CopyOf(const Status& status) noexcept {
+  try {
+    return status;
+  } catch (...) {
+    return {status.code(), {}};
+  }
+}
+
 }  // namespace tsnap

@@ -3,6 +3,7 @@
 #include "tsnap/request.h"
 
 #include <memory>
+#include <utility>
 
 #include "capi/guard.h"
 #include "capi/handles.h"
@@ -34,8 +35,8 @@ Status Cancel(tsnap_request* request) {
   TSNAP_TRY(CheckRequest(request));
   if (request->take->done()) return Status::Ok();
   request->take->Cancel();
-  const Status outcome = Await(request);
-  return outcome.code() == Code::kTimeout ? outcome : Status::Ok();
+  Status outcome = Await(request);
+  return outcome.code() == Code::kTimeout ? std::move(outcome) : Status::Ok();
 }
 
 Status Free(tsnap_request** request) {

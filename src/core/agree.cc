@@ -97,7 +97,7 @@ Status AgreeOnCall(Context& context, Call call, uint64_t arguments_hash, const S
 Status Agree(Comm& comm, const Status& local) {
   if (comm.broken()) {
     // What broke it, where that was just met: an exchange of messages that failed.
-    if (local.code() == Code::kMpi || local.code() == Code::kTimeout) return local;
+    if (local.code() == Code::kMpi || local.code() == Code::kTimeout) return CopyOf(local);
     return Timeout(
         "the context is broken: an earlier call found a rank dead, stopped or in another call; "
         "close the context and "

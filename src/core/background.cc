@@ -21,7 +21,7 @@ bool PendingTake::done() const {
 
 Status PendingTake::outcome() const {
   std::lock_guard lock(mutex_);
-  return outcome_;
+  return CopyOf(outcome_);
 }
 
 void PendingTake::Cancel() {

@@ -338,7 +338,7 @@ class TakeStory {
   // Not after the last agreement before the commit.
   Status Cancelled() const {
     if (pending_ == nullptr || !pending_->cancelled()) return Status::Ok();
-    return {Code::kCancelled, "the take was cancelled: nothing is committed"};
+    return CopyOf(cancelled_);
   }
 
   // Step 5.
@@ -359,7 +359,7 @@ class TakeStory {
         });
       });
     }
-    return MayExist(Agree(comm, local.ok() ? Cancelled() : local));
+    return MayExist(Agree(comm, local.ok() ? Cancelled() : std::move(local)));
   }
 
   static Status SyncFolders(Store& store, const std::string& id, int ranks) {
@@ -418,6 +418,8 @@ class TakeStory {
   const std::string url_;
   const TakeOptions options_;
   Operation operation_;
+  // Made in advance: nothing may be thrown between the collectives that it is told in.
+  const Status cancelled_{Code::kCancelled, "the take was cancelled: nothing is committed"};
 
   Description description_;
   uint64_t described_bytes_ = 0, written_bytes_ = 0, total_ = 0;

@@ -111,15 +111,17 @@ struct StagedWrite::Shared {
       const Timeline::Scope span(timeline.get(), Activity::kWaitStaging);
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return stop || (may_write && ready[number] != 0); });
-      if (stop) return {Code::kCancelled, "the take was cancelled"};
+      if (stop) return CopyOf(cancelled);
       lease = std::move(staged[number]);
     }
     Status written = Protect([&] { return writing.WriteStaged(number, std::move(lease)); });
     // At once: tasks that wait for bytes, and who copies them, would wait for what nobody writes.
-    if (!written.ok()) Stop(written);
+    if (!written.ok()) Stop(CopyOf(written));
     return written;
   }
 
+  // Made in advance: a take can be cancelled when memory has run out.
+  const Status cancelled{Code::kCancelled, "the take was cancelled"};
   const std::shared_ptr<BufferPool> buffers;
   const std::shared_ptr<Timeline> timeline;
   SlabWriting writing;
@@ -179,9 +181,9 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
         [shared](size_t number) { return shared->WriteOne(number); }, watch);
   });
   if (!written.ok()) {
-    shared->Stop(written);
+    shared->Stop(CopyOf(written));
     std::lock_guard lock(shared->mutex);
-    if (written.code() != Code::kTimeout) written = shared->failure;
+    if (written.code() != Code::kTimeout) written = CopyOf(shared->failure);
     // What was copied in vain; what a hung task holds stays with it.
     for (BufferPool::Lease& lease : shared->staged) lease = {};
     return written;
@@ -190,6 +192,6 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
   return writing.TakeExtents();
 }
 
-void StagedWrite::Cancel() { shared_->Stop({Code::kCancelled, "the take was cancelled"}); }
+void StagedWrite::Cancel() { shared_->Stop(CopyOf(shared_->cancelled)); }
 
 }  // namespace tsnap

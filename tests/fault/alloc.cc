@@ -1,5 +1,6 @@
 // Memory that runs out on one rank, at every allocation of a call: all ranks get the same code, nothing half done stays, and
-// the context goes on. Takes are made as TSNAP_TEST_HOW says. (A rank that throws past a collective would leave the others waiting: TIMEOUT there.)
+// the context goes on. (A rank that throws past a collective would leave the others waiting: TIMEOUT there.) Takes are made as
+// TSNAP_TEST_HOW says.
 #include <optional>
 #include <string>
 

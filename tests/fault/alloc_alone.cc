@@ -36,17 +36,17 @@ void FailEach(Attempt attempt) {
   CHECK(failures > 10);
 }
 
-void Take() {
+void TakeWith(bool tight) {
   const Folder folder(NewFolder());
   FaultState state(0, 1);
   const tsnap_take_options to_new = SmallSlabs(), over_old = SmallSlabs(true);
   const std::string fresh = folder / "fresh", kept = folder / "kept";
   uint64_t step = 1, kept_step = 1;
-  Alone steady;
+  Alone steady(tight);
   state.Fill(step);
   CHECK_OK(tsnap_take(steady.get(), kept.c_str(), state.get(), &over_old));
   FailEach([&](auto call) {
-    Alone new_context;
+    Alone new_context(tight);
     state.Fill(++step);
     if (call([&] { return TakeAnyhow(new_context.get(), fresh, state, &to_new); }) == TSNAP_OK)
       CheckPlaceHolds(fresh, 1, step);
@@ -60,6 +60,42 @@ void Take() {
     RemoveTree(fresh);
     CHECK(state.part().releases == state.part().describes);
   });
+}
+
+// A request that is looked at, cancelled or not, and freed.
+void Requests() {
+  const Folder folder(NewFolder());
+  FaultState state(0, 1);
+  const tsnap_take_options options = SmallSlabs();
+  const std::string place = folder / "a";
+  uint64_t step = 0;
+  int ended[2] = {};   // taken, cancelled
+  Alone steady;
+  FailEach([&](auto call) {
+    for (const bool cancels : {false, true}) {
+      state.Fill(++step);
+      bool cancelled = false;
+      const int32_t code = call([&] {
+        tsnap_request* request = nullptr;
+        const int32_t begun = tsnap_take_async(steady.get(), place.c_str(), state.get(), &options, &request);
+        state.Scribble();
+        if (begun != TSNAP_OK) return begun;
+        int32_t done = -1;
+        CHECK(tsnap_request_test(request, &done) == TSNAP_OK && done >= 0);
+        if (cancels) CHECK(tsnap_request_cancel(request) == TSNAP_OK);
+        const int32_t freed = tsnap_request_free(&request);
+        cancelled = freed == TSNAP_E_CANCELLED;
+        CHECK(!cancelled || cancels);
+        return cancelled ? TSNAP_OK : freed;
+      });
+      if (code == TSNAP_OK) ++ended[cancelled];
+      if (code == TSNAP_OK && !cancelled) CheckPlaceHolds(place, 1, step);
+      else CheckPlaceIsEmpty(place);
+      RemoveTree(place);
+      CHECK(state.part().releases == state.part().describes);
+    }
+  });
+  CHECK(ended[0] > 0 && ended[1] > 0);
 }
 
 void Restore() {
@@ -151,5 +187,10 @@ void State() {
 
 int main(int argc, char** argv) {
   using namespace tsnap::test;
-  return RunAlone(argc, argv, {{"take_alone", Take}, {"restore_alone", Restore}, {"read_alone", Read}, {"state_alone", State}});
+  return RunAlone(argc, argv, {{"take_alone", [] { TakeWith(false); }},
+                               {"take_over_budget_alone", [] { TakeWith(true); }},
+                               {"requests_alone", Requests},
+                               {"restore_alone", Restore},
+                               {"read_alone", Read},
+                               {"state_alone", State}});
 }

@@ -13,9 +13,10 @@ namespace tsnap::test {
 
 class Alone {
  public:
-  Alone() {
+  explicit Alone(bool tight = false) {
     tsnap_config config = TSNAP_CONFIG_INIT;
-    config.memory_budget_bytes = 64 << 20;
+    config.memory_budget_bytes = tight ? 512 << 10 : 64 << 20;   // of transfers: two, or as many as there are
+    config.io_timeout_seconds = 10;
     CHECK_OK(tsnap_context_open_self(&config, &context_));
   }
   ~Alone() { CHECK_OK(tsnap_context_close(&context_)); }

@@ -229,7 +229,8 @@ void StorageThatHangs() {
     if (then == Then::kWait && TheHow() == How::kDriven && !LongMode()) continue;
     const bool overwrites = then == Then::kOverwrite;
     Where() = overwrites ? "overwriting" : then == Then::kWait ? "new place" : "closed while it hangs";
-    World world(60, kTimeoutSeconds);
+    // More than the memory holds: the call itself waits for what hangs.
+    World world(60, kTimeoutSeconds, 0, then == Then::kWait && InBackground());
     FaultState state(WorldRank(), WorldSize());
     state.Fill(2);
     if (WorldRank() == hangs) IoFault::Arm("op=pwrite,n=1,sleep=" + std::to_string(kHangSeconds));
