@@ -18,6 +18,7 @@ LAYOUTS = {"contiguous": {}, "ghost layers": {"row_bytes": GHOST_ROW, "row_used_
 # Row of the tables of blocked time: (name, key of its seconds, of the library's own, of the time to the commit)
 BLOCKED_ROWS = [
     ("memcpy, warm", "memcpy", None, None),
+    ("memcpy, warm, huge pages", "memcpy_huge", None, None),
     ("take_async, second and later", "later", "later_statistics", "later_total"),
     ("take_async, first, prefaulted", "prefaulted", "prefaulted_statistics", "prefaulted_total"),
     ("take_async, first", "first", "first_statistics", "first_total"),
@@ -91,7 +92,7 @@ def blocked(settings, place, layout):
     copy = rows[0]
 
     def cells(row):
-        later = row.name == BLOCKED_ROWS[1][0]
+        later = row is rows[2]
         return [*spread(row), f"{row.results[0]['bytes'] / row.median() / 1e9:.2f}",
                 starred(row.median() / copy.median(), MOST_OF_MEMCPY if later else None),
                 f"<= {MOST_OF_MEMCPY}" if later else "", median_or_dash(row, "statistics"),
@@ -99,9 +100,9 @@ def blocked(settings, place, layout):
 
     for row in rows:
         table.add(row, lambda row=row: cells(row))
-    if rows[1].results:
-        table.notes.append(f"of the later takes' time, {rows[1].median('stage'):.3f} s were the copying; opening the "
-                           f"context with the memory touched took {rows[2].median('open'):.3f} s")
+    if rows[2].results:
+        table.notes.append(f"of the later takes' time, {rows[2].median('stage'):.3f} s were the copying; opening the "
+                           f"context with the memory touched took {rows[3].median('open'):.3f} s")
     return star_note(table)
 
 
@@ -203,7 +204,7 @@ def run(settings):
     for place in places(settings):
         state = settings.ranks * settings.mib * MIB
         measure.require_space(place.folder, state * 5 // 4 + 16 * MIB)
-        measure.require_memory(state * (4 if place.cold else 5))  # arrays, memcpy's block, two contexts
+        measure.require_memory(state * (5 if place.cold else 6))  # arrays, memcpy's blocks, two contexts
         for layout in LAYOUTS:
             note(f"async, {place.name}: blocked, {layout}")
             tables.append(blocked(settings, place, layout))
