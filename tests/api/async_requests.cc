@@ -630,9 +630,9 @@ void RefusedPermissionIsTheSameEitherWay() {
 void ThreadThatCannotStartIsNoMemory() {
   AsNobody([](const std::string&) {
     const Folder folder(NewFolder());
-    int open = 0;
+    std::atomic<int> open{0};   // the caller and the library both tell
     tsnap_config config = TSNAP_CONFIG_INIT;
-    config.event = [](const tsnap_event* event, void* user) { *static_cast<int*>(user) += event->is_end ? -1 : 1; };
+    config.event = [](const tsnap_event* event, void* user) { *static_cast<std::atomic<int>*>(user) += event->is_end ? -1 : 1; };
     config.event_user = &open;
     Self context(&config);
     OneArray one;

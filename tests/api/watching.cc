@@ -177,7 +177,9 @@ std::string Text(const Phases& phases) {
   return text;
 }
 
-void CheckPhases(const Phases& actual, const Phases& expected) { CHECK_TEXT(actual == expected, Text(actual) + "instead of " + Text(expected)); }
+void CheckPhases(const Phases& actual, const Phases& expected) {
+  CHECK_TEXT(actual == expected, Text(actual) + "instead of " + Text(expected));
+}
 
 enum : int32_t {
   kPending = TSNAP_PHASE_PENDING,

@@ -33,3 +33,15 @@ Test(format_names, what_is_no_id_is_refused) {
     cr_assert(!IsId(text), "%s", text);
   }
 }
+
+Test(format_names, ids_go_through_two_numbers) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::string id = i == 0 ? std::string(32, '0') : i == 1 ? std::string(32, 'f') : NewId();
+    std::string again(32, 'x');
+    WriteId(WordsOfId(id), &again);
+    cr_assert_eq(again, id);
+  }
+  const IdWords words = WordsOfId("0123456789abcdeffedcba9876543210");
+  cr_assert_eq(words.high, 0x0123456789abcdefu);
+  cr_assert_eq(words.low, 0xfedcba9876543210u);
+}

@@ -1,9 +1,11 @@
 // The pool keeps its budget, whoever asks for what, and nobody waits for ever.
 #include <criterion/criterion.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +24,8 @@ BufferPool::Lease Take(BufferPool* pool, uint64_t bytes) {
   cr_assert(lease.ok(), "%s", lease.status().message().c_str());
   return std::move(lease).value();
 }
+
+void SleepShortly() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
 
 }  // namespace
 
@@ -154,4 +158,113 @@ Test(buffer_pool, many_threads_stay_within_the_budget_and_all_finish, .timeout =
   for (std::thread& thread : threads) thread.join();
   cr_assert_leq(most.load(), kBudget, "seed %llu", random.seed());
   cr_assert_leq(pool.peak_bytes(), kBudget, "seed %llu", random.seed());
+}
+
+Test(buffer_pool, room_and_memory_come_one_after_the_other, .timeout = 20) {
+  BufferPool pool(8 * kMiB, 4 * kMiB);
+  const std::atomic<bool> at_once = true;
+  double waited_seconds = 0;
+  Result<BufferPool::Lease> room = pool.Reserve(3 * kMiB, at_once, &waited_seconds);
+  cr_assert(room.ok() && !*room);
+  cr_assert_eq(pool.peak_bytes(), 4 * kMiB);   // it counts before it is there
+  cr_assert(pool.Map(&*room).ok() && *room);
+  cr_assert_eq(room->bytes().size(), 3 * kMiB);
+  const std::byte* const data = room->bytes().data();
+  cr_assert(pool.Map(&*room).ok());   // once
+  cr_assert_eq(room->bytes().data(), data);
+  {
+    Result<BufferPool::Lease> unused = pool.Reserve(4 * kMiB, at_once, &waited_seconds);
+    cr_assert(unused.ok());
+    cr_assert(pool.Reserve(1, at_once, &waited_seconds).status().code() == Code::kCancelled);
+  }
+  Result<BufferPool::Lease> again = pool.Reserve(4 * kMiB, at_once, &waited_seconds);   // what was not mapped is room again
+  cr_assert(again.ok());
+  cr_assert_eq(waited_seconds, 0);
+}
+
+Test(buffer_pool, who_would_wait_gives_up_when_told, .timeout = 20) {
+  BufferPool pool(4 * kMiB, 1 * kMiB);
+  BufferPool::Lease all = Take(&pool, 4 * kMiB);
+  std::atomic<bool> stop = false;
+  std::atomic<int> gave_up = 0;
+  double waited_seconds[3] = {};
+  std::vector<std::thread> threads;
+  for (double& seconds : waited_seconds) {
+    threads.emplace_back([&] {
+      if (pool.Reserve(kMiB, stop, &seconds).status().code() == Code::kCancelled) ++gave_up;
+    });
+  }
+  SleepShortly();
+  cr_assert_eq(gave_up.load(), 0);
+  pool.Wake();   // for no reason
+  SleepShortly();
+  cr_assert_eq(gave_up.load(), 0);
+  stop = true;
+  pool.Wake();
+  for (std::thread& thread : threads) thread.join();
+  cr_assert_eq(gave_up.load(), 3);
+  for (const double seconds : waited_seconds) cr_assert_geq(seconds, 0.05);
+  all = BufferPool::Lease();
+  Take(&pool, 4 * kMiB);   // nobody left anything behind
+}
+
+// One that gives up in the middle of the queue lets those behind it on; what there is room for is had although stop is set.
+Test(buffer_pool, who_gives_up_keeps_nobody_else, .timeout = 20) {
+  BufferPool pool(4 * kMiB, 1 * kMiB);
+  BufferPool::Lease most = Take(&pool, 3 * kMiB);
+  std::atomic<bool> stop = false;
+  std::atomic<bool> granted = false;
+  std::thread large([&] { cr_assert(pool.Reserve(4 * kMiB, stop, nullptr).status().code() == Code::kCancelled); });
+  SleepShortly();
+  std::thread small([&] {
+    BufferPool::Lease lease = Take(&pool, kMiB);   // would fit, and waits for its turn
+    granted = true;
+  });
+  SleepShortly();
+  cr_assert(!granted);
+  stop = true;
+  pool.Wake();
+  large.join();
+  small.join();
+  cr_assert(granted);
+  cr_assert(pool.Reserve(kMiB, stop, nullptr).ok());
+}
+
+Test(buffer_pool, room_is_given_in_the_order_of_the_asking, .timeout = 60) {
+  BufferPool pool(kMiB, kMiB);
+  BufferPool::Lease all = Take(&pool, kMiB);
+  std::vector<int> order;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      BufferPool::Lease lease = Take(&pool, i % 2 == 0 ? kMiB : 1000);
+      const std::lock_guard lock(mutex);
+      order.push_back(i);
+    });
+    SleepShortly();   // asks before the next one does
+  }
+  all = BufferPool::Lease();
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 8; ++i) cr_assert_eq(order[static_cast<size_t>(i)], i);
+}
+
+Test(buffer_pool, prefault_touches_pages_within_the_budget, .timeout = 20) {
+  struct Case {
+    uint64_t budget, wanted, held;
+  };
+  for (const Case& one : {Case{16 * kMiB, 0, 0}, Case{16 * kMiB, 1, 4 * kMiB}, Case{16 * kMiB, 9 * kMiB, 12 * kMiB},
+                          Case{16 * kMiB, ~uint64_t{0}, 16 * kMiB}, Case{18 * kMiB, 18 * kMiB, 16 * kMiB}, Case{kMiB, kMiB, 0}}) {
+    BufferPool pool(one.budget, 4 * kMiB);
+    pool.Prefault(one.wanted);
+    cr_assert_eq(pool.peak_bytes(), one.held);
+    std::vector<BufferPool::Lease> leases;
+    for (uint64_t bytes = 0; bytes < one.held; bytes += 4 * kMiB) {
+      leases.push_back(Take(&pool, 10));   // the pages that are there already
+      std::vector<unsigned char> resident(4 * kMiB / 4096);
+      cr_assert_eq(mincore(leases.back().bytes().data(), 4 * kMiB, resident.data()), 0);
+      for (const unsigned char page : resident) cr_assert(page & 1);
+    }
+    cr_assert_eq(pool.peak_bytes(), one.held);
+  }
 }
