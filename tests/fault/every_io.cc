@@ -47,7 +47,7 @@ void CheckMessage(const std::string& message, int rank, const std::string& folde
 
 class Taking {
  public:
-  explicit Taking(int32_t direct_io) : world_(60, 60, direct_io) {
+  Taking(int32_t direct_io, bool tight) : world_(60, tight ? 10 : 60, direct_io, tight) {
     state_.Fill(step_);
     CheckSame(Take(Kept(), true), TSNAP_OK);
     kept_step_ = step_;
@@ -139,8 +139,8 @@ class Taking {
   std::set<std::string> before_;   // ids at the place before a take
 };
 
-void FailTake(int32_t direct_io, const std::vector<Kind>& kinds, const std::set<std::string>& must_fail) {
-  Taking taking(direct_io);
+void FailTake(int32_t direct_io, const std::vector<Kind>& kinds, const std::set<std::string>& must_fail, bool tight = false) {
+  Taking taking(direct_io, tight);
   for (const Kind& kind : kinds) {
     const int fired = taking.FailEach(kind);
     if (WorldRank() == 0) std::printf("%s %s: %d times\n", kind.call, kind.error, fired);
@@ -159,6 +159,8 @@ const std::vector<Kind> kNaming = {{"open", "EIO", TSNAP_E_IO},   {"open", "ENOS
 void TakeWriting() { FailTake(TSNAP_OFF, kWriting, {"pwrite", "fsync"}); }
 void TakeNaming() { FailTake(TSNAP_OFF, kNaming, {"open", "mkdir", "close"}); }
 void TakeDirect() { FailTake(TSNAP_ON, kWriting, {"pwrite", "fsync"}); }
+// More than the memory holds: who copies waits for who writes, and must be told when nobody does any more.
+void TakeOverBudget() { FailTake(TSNAP_OFF, kWriting, {"pwrite", "fsync"}, true); }
 
 // A short write or read, or one that a signal cut off, is no failure.
 void ShortTransfers() {
@@ -321,6 +323,7 @@ int main(int argc, char** argv) {
   return RunRanks(argc, argv, {{"take_writing", TakeWriting},
                                {"take_naming", TakeNaming},
                                {"take_direct", TakeDirect},
+                               {"take_over_budget", TakeOverBudget},
                                {"short_transfers", ShortTransfers},
                                {"restore", Restore},
                                {"storage_that_dies", StorageThatDies},

@@ -80,12 +80,18 @@ class SharedFolder {
 // A context of all ranks, closed with them.
 class World {
  public:
-  explicit World(double collective_timeout_seconds = 60, double io_timeout_seconds = 60, int32_t direct_io = 0) {
+  explicit World(double collective_timeout_seconds = 60, double io_timeout_seconds = 60, int32_t direct_io = 0,
+                 bool tight = false) {
     tsnap_config config = TSNAP_CONFIG_INIT;
     config.collective_timeout_seconds = collective_timeout_seconds;
     config.io_timeout_seconds = io_timeout_seconds;
     config.direct_io = direct_io;
     config.memory_budget_bytes = 64 << 20;
+    if (tight) {   // two transfers fill the memory, one moves at a time, and several threads copy
+      config.memory_budget_bytes = 512 << 10;
+      config.io_concurrency = 1;
+      config.staging_threads = 4;
+    }
     CHECK_OK(tsnap_context_open(MPI_COMM_WORLD, &config, &context_));
   }
   ~World() {
