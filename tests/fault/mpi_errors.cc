@@ -73,7 +73,7 @@ void Take() {
     CheckSame(tsnap_take(world.get(), kept.c_str(), state.get(), nullptr), TSNAP_OK);
   }
   // Each failure costs a timeout: in short every kind of call, and the steps from the first to the last.
-  const int64_t stride = LongMode() ? 1 : TheHow() == How::kAsync ? 3 : 5;
+  const int64_t stride = LongMode() ? 1 : TheHow() == How::kAsync ? 4 : 6;
   for (const Kind& kind : {Kind{MpiCall::kIdup, "a duplication"}, Kind{MpiCall::kIallreduce, "a reduction"},
                            Kind{MpiCall::kIallgather, "a gather"}, Kind{MpiCall::kIbarrier, "a barrier"},
                            Kind{MpiCall::kIssend, "a send"}}) {

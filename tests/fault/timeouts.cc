@@ -209,7 +209,7 @@ void StoppedInTheBackground() {
 
 void StoppedAtAnyTime() {
   for (const int microseconds : {300, 1500, 4000}) {
-    if (!InBackground() || LongMode() || microseconds > 1000) OneRankStops(WorldSize() - 1, microseconds);
+    if (!InBackground() || LongMode() || microseconds == 1500) OneRankStops(WorldSize() - 1, microseconds);
   }
   if (LongMode()) {
     for (int microseconds = 100; microseconds < 20000; microseconds = microseconds * 3 / 2) {
@@ -226,7 +226,6 @@ void StorageThatHangs() {
   const int hangs = WorldSize() - 1;
   for (const Then then : {Then::kWait, Then::kOverwrite, Then::kClose}) {
     if (then == Then::kClose && !InBackground()) continue;
-    if (then == Then::kWait && TheHow() == How::kDriven && !LongMode()) continue;
     const bool overwrites = then == Then::kOverwrite;
     Where() = overwrites ? "overwriting" : then == Then::kWait ? "new place" : "closed while it hangs";
     // More than the memory holds: the call itself waits for what hangs.
