@@ -87,7 +87,9 @@ Status Committer::Commit(const native::CommitRecord& record) {
   TSNAP_TRY(CheckMarker());
   // After a long silence gc may be about to judge: it looks again before it removes.
   if (MarkerIsOld()) TSNAP_TRY(WriteMarker().While("refreshing the marker of the take"));
-  Status written = store_->PutIf(native::kRecordKey, AsBytes(text), seen_, durable_);
+  // Memory may run out in there when the record has its name already.
+  Status written =
+      Protect([&] { return store_->PutIf(native::kRecordKey, AsBytes(text), seen_, durable_); });
   if (written.ok()) return written;
   if (written.code() == Code::kExists) {
     return Exists(fmt::format(

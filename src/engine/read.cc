@@ -195,18 +195,13 @@ class Reading {
   Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
     const std::string key = KeyOf(fetch);
     const bool one_step = fetch.bytes <= step_bytes_;
-    if (std::byte* memory = one_step || !job_.verify ? InPlace(fetch, parts[0]) : nullptr) {
-      const ByteSpan bytes(memory, fetch.bytes);
-      TSNAP_TRY(Read(key, fetch, bytes));
-      const StagingSlots::Hold hold(*staging_);
-      const Timeline::Scope span(timeline_.get(), Activity::kVerify, fetch.bytes);
-      return Verify(key, parts[0], bytes);
-    }
+    if (std::byte* memory = InPlace(fetch, parts[0]))
+      return ReadInPlace(key, fetch, parts[0], memory);
     if (one_step) {
       TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(Room(fetch)));
       return ReadStep(key, fetch, parts, lease.bytes());
     }
-    // Through a small buffer, block by block: what was just read is verified and copied while it is
+    // Through a small buffer, step by step: what was just read is verified and copied while it is
     // in the cache, which costs less than memory read twice.
     const std::vector<BlockRun> pieces = CutParts(job_.items, parts, step_bytes_);
     const std::vector<Fetch> steps =
@@ -217,6 +212,25 @@ class Reading {
     for (const Fetch& step : steps) {
       const std::span<const BlockRun> own(pieces.data() + step.first_part, step.part_count);
       TSNAP_TRY(ReadStep(key, step, own, lease.bytes()));
+    }
+    return Status::Ok();
+  }
+
+  // Step by step as well: each is verified while it is in the cache.
+  Status ReadInPlace(const std::string& key, const Fetch& fetch, const BlockRun& part,
+                     std::byte* memory) {
+    const uint64_t step = job_.verify ? std::min(step_bytes_, fetch.bytes) : fetch.bytes;
+    for (uint64_t done = 0; done < fetch.bytes; done += step) {
+      const uint64_t size = std::min(step, fetch.bytes - done);
+      const ByteSpan bytes(memory + done, size);
+      Fetch one = fetch;
+      one.begin += done;
+      one.bytes = size;
+      TSNAP_TRY(Read(key, one, bytes));
+      const StagingSlots::Hold hold(*staging_);
+      const Timeline::Scope span(timeline_.get(), Activity::kVerify, size);
+      TSNAP_TRY(
+          Verify(key, {part.item, {part.run.begin + done, size}, part.file_begin + done}, bytes));
     }
     return Status::Ok();
   }

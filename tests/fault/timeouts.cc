@@ -260,7 +260,7 @@ void StorageThatHangs() {
 // it happens to as well.
 void RecordsThatHang() {
   TakeKept();
-  const std::vector<std::string> calls = {"op=open,n=1,path=/taking", "op=open,n=1,path=/index/", "op=fsync,n=1,path=/data",
+  const std::vector<std::string> calls = {"op=rename,n=1,path=/taking", "op=open,n=1,path=/index/", "op=fsync,n=1,path=/data",
                                           "op=link,n=1,path=tsnap.json"};
   for (size_t i = 0; i < calls.size(); ++i) {
     if (TheHow() != How::kSync && i % 2 == 0 && !LongMode()) continue;

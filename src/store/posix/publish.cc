@@ -42,9 +42,11 @@ Status WriteTemporary(const std::string& temporary, ConstByteSpan bytes, bool du
   return file.Close(temporary);
 }
 
-Status SyncNames(const std::string& path, bool durable) {
+// The folder's name is made before the file has its own: memory that runs out in between would fail
+// what is done.
+Status SyncNames(const std::string& folder, const std::string& path, bool durable) {
   if (!durable) return Status::Ok();
-  const Status synced = SyncFolderOf(ParentOf(path));
+  Status synced = SyncFolderOf(folder);
   if (synced.ok()) return synced;
   return {
       synced.code() == Code::kNoSpace ? Code::kNoSpace : Code::kIo,
@@ -86,17 +88,19 @@ Status Settle(const std::string& path, ConstByteSpan bytes, int error, Unchanged
 
 Status PutNew(const std::string& path, ConstByteSpan bytes, TemporaryName* temporary,
               bool durable) {
+  const std::string folder = ParentOf(path);
   const int error = LinkOrRename(temporary->path(), path);
   if (error != 0) {
     TSNAP_TRY(Settle(path, bytes, error,
                      [&](const Bytes* found) { return found == nullptr && error != EEXIST; }));
   }
-  return SyncNames(path, durable);
+  return SyncNames(folder, path, durable);
 }
 
 Status PutOver(const std::string& path, ConstByteSpan bytes, const Version& expected,
                TemporaryName* temporary, bool durable, double lock_timeout_seconds) {
-  TSNAP_ASSIGN(const FolderLock lock, FolderLock::Acquire(ParentOf(path), lock_timeout_seconds));
+  const std::string folder = ParentOf(path);
+  TSNAP_ASSIGN(const FolderLock lock, FolderLock::Acquire(folder, lock_timeout_seconds));
   const Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
   if (!found.ok() && found.status().code() == Code::kNotFound) {
     return Exists(fmt::format("writing {}: what was to be replaced was removed meanwhile", path));
@@ -110,7 +114,7 @@ Status PutOver(const std::string& path, ConstByteSpan bytes, const Version& expe
   } else {
     temporary->Gone();
   }
-  return SyncNames(path, durable);
+  return SyncNames(folder, path, durable);
 }
 
 }  // namespace
@@ -137,12 +141,13 @@ Result<Bytes> ReadWhole(const std::string& path, uint64_t max_bytes) {
 }
 
 Status Put(const std::string& path, ConstByteSpan bytes, bool durable) {
+  const std::string folder = ParentOf(path);
   TemporaryName temporary(TemporaryBeside(path));
   TSNAP_TRY(WriteTemporary(temporary.path(), bytes, durable));
   if (::rename(temporary.path().c_str(), path.c_str()) != 0)
     return FailedTo("writing", path, errno);
   temporary.Gone();
-  return SyncNames(path, durable);
+  return SyncNames(folder, path, durable);
 }
 
 Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expected, bool durable,
@@ -154,7 +159,7 @@ Status PutIf(const std::string& path, ConstByteSpan bytes, const Version& expect
 }
 
 Status RemoveIf(const std::string& path, const Version& expected, double lock_timeout_seconds) {
-  const std::string folder = ParentOf(path);
+  const std::string folder = ParentOf(path), lock_name = fmt::format("{}/{}", folder, kLockName);
   TSNAP_ASSIGN(const FolderLock lock, FolderLock::Acquire(folder, lock_timeout_seconds));
   const Result<Bytes> found = ReadWhole(path, kMostSmallBytes);
   if (!found.ok()) return found.status();
@@ -164,7 +169,7 @@ Status RemoveIf(const std::string& path, const Version& expected, double lock_ti
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FailedTo("removing", path, errno);
   // Nobody needs it now, so that an empty place may go; who waits for it sees that it has gone and
   // makes another.
-  ::unlink(fmt::format("{}/{}", folder, kLockName).c_str());
+  ::unlink(lock_name.c_str());
   return Status::Ok();
 }
 
