@@ -56,22 +56,20 @@ Status SlabWriting::WriteSegment(size_t number) {
   return FinishWhenLast(segment.slab, &slab);
 }
 
-// With a codec the buffer has room for the frames behind the copy: a thread that holds a lease must
-// not wait for another one.
-Result<BufferPool::Lease> SlabWriting::Reserve(size_t number, const std::atomic<bool>& stop,
-                                               double* waited_seconds) {
+// With a codec there is room for the frames behind the copy: a thread that holds a lease must not
+// wait for another one.
+uint64_t SlabWriting::StagedBytes(size_t number) const {
   const Segment& segment = plan_.segments[number];
   const uint64_t frames = job_.codec == Codec::kNone ? 0 : CodedBytes(segment);
-  const uint64_t body = frames == 0 ? segment.bytes : AlignUp(segment.bytes, kExtentAlignment);
-  return buffers_->Reserve(body + frames, stop, waited_seconds);
+  return AlignUp(segment.bytes, kExtentAlignment) + AlignUp(frames, kExtentAlignment);
 }
 
 // No checksums yet: whoever waits for the copy should not wait for them.
-Status SlabWriting::Stage(size_t number, BufferPool::Lease* room) {
+Status SlabWriting::Stage(size_t number, const StagedSegment& room) {
   const Segment& segment = plan_.segments[number];
-  TSNAP_TRY(buffers_->Map(room));
+  TSNAP_ASSIGN(const ByteSpan whole, room.room->Map());
   const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
-  const ByteSpan buffer = room->padded();
+  const ByteSpan buffer = whole.subspan(room.offset, room.bytes);
   uint64_t end = 0;
   for (const Piece& piece : PiecesOf(segment)) {
     ClearGap(buffer, end, piece.buffer_offset);
@@ -82,11 +80,12 @@ Status SlabWriting::Stage(size_t number, BufferPool::Lease* room) {
   return Status::Ok();
 }
 
-Status SlabWriting::WriteStaged(size_t number, BufferPool::Lease staged) {
+Status SlabWriting::WriteStaged(size_t number, StagedSegment staged) {
   const Segment& segment = plan_.segments[number];
   SlabFile& slab = slabs_[segment.slab];
   TSNAP_TRY(Open(segment.slab, &slab));
-  const ByteSpan buffer = staged.padded();
+  TSNAP_ASSIGN(const ByteSpan whole, staged.room->Map());
+  const ByteSpan buffer = whole.subspan(staged.offset, staged.bytes);
   if (job_.codec == Codec::kNone) {
     {
       const StagingSlots::Hold hold(*slots_);

@@ -42,6 +42,31 @@ struct WriteJob {
   bool durable = true;
 };
 
+// A buffer of the pool that neighbouring segments share: those that are smaller than a buffer would
+// each hold a whole one otherwise. It goes back when the last of them is written.
+class StagingRoom {
+ public:
+  StagingRoom(std::shared_ptr<BufferPool> pool, BufferPool::Lease reserved)
+      : pool_(std::move(pool)), lease_(std::move(reserved)) {}
+  // Its memory, which whoever comes first maps.
+  Result<ByteSpan> Map() {
+    std::lock_guard lock(mutex_);
+    TSNAP_TRY(pool_->Map(&lease_));
+    return lease_.padded();
+  }
+
+ private:
+  const std::shared_ptr<BufferPool> pool_;
+  std::mutex mutex_;
+  BufferPool::Lease lease_;  // guarded by mutex_
+};
+
+// Where a segment is copied to: its part of a room.
+struct StagedSegment {
+  std::shared_ptr<StagingRoom> room;
+  uint64_t offset = 0, bytes = 0;
+};
+
 class SlabWriting {
  public:
   SlabWriting(WriteJob job, const Engine& engine);
@@ -56,12 +81,11 @@ class SlabWriting {
   // it.
   Status WriteSegment(size_t number);
 
-  // In two halves: room for the segment, then its copy; the user's memory is not needed for it
-  // afterwards. kCancelled when `stop` is set while it waits for the budget, for *waited_seconds.
-  Result<BufferPool::Lease> Reserve(size_t number, const std::atomic<bool>& stop,
-                                    double* waited_seconds);
-  Status Stage(size_t number, BufferPool::Lease* room);
-  Status WriteStaged(size_t number, BufferPool::Lease staged);
+  // In two halves: the copy of a segment, for which the user's memory is not needed afterwards; it
+  // needs so many bytes, a multiple of 4 KiB.
+  uint64_t StagedBytes(size_t number) const;
+  Status Stage(size_t number, const StagedSegment& room);
+  Status WriteStaged(size_t number, StagedSegment staged);
   uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
  private:

@@ -49,6 +49,7 @@ struct StagedWrite::Shared {
   Shared(WriteJob job, const Engine& engine)
       : buffers(engine.buffers()),
         timeline(engine.timeline()),
+        transfer_bytes(engine.transfer_bytes()),
         writing(std::move(job), engine),
         staged(writing.segment_count()),
         ready(writing.segment_count(), 0) {}
@@ -67,33 +68,54 @@ struct StagedWrite::Shared {
   // The next segment is copied; or, when the other half has ended, there is nobody to copy it for.
   Status StageNext(StagingReport* report) {
     size_t number = 0;
-    BufferPool::Lease room;
+    StagedSegment segment;
     {
       std::lock_guard lock(reserving);
       if (stop) return Status::Ok();
       number = next++;
-      Result<BufferPool::Lease> reserved = ReserveWithin(number, report);
-      if (!reserved.ok()) {
-        const bool stopped = reserved.status().code() == Code::kCancelled;
-        return stopped ? Status::Ok() : std::move(reserved).status();
+      segment.bytes = writing.StagedBytes(number);
+      if (segment.bytes > open_bytes) {
+        Status opened = OpenRoom(number, report);
+        if (opened.code() == Code::kCancelled) return Status::Ok();
+        TSNAP_TRY(std::move(opened));
       }
-      room = std::move(reserved).value();
+      segment.room = open_room;
+      segment.offset = open_offset;
+      open_offset += segment.bytes;
+      open_bytes -= segment.bytes;
+      if (open_bytes == 0) open_room = nullptr;
       if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
     }
-    TSNAP_TRY(writing.Stage(number, &room));
+    TSNAP_TRY(writing.Stage(number, segment));
     std::lock_guard lock(mutex);
-    staged[number] = std::move(room);
+    staged[number] = std::move(segment);
     ready[number] = 1;
     changed.notify_all();
     return Status::Ok();
   }
 
+  // Room for this segment, and for as many of the next as fit into one buffer.
+  Status OpenRoom(size_t number, StagingReport* report) {
+    open_room = nullptr;
+    open_offset = open_bytes = 0;
+    uint64_t bytes = writing.StagedBytes(number);
+    for (size_t i = number + 1; i < writing.segment_count(); ++i) {
+      const uint64_t more = writing.StagedBytes(i);
+      if (more > transfer_bytes || bytes > transfer_bytes - more) break;
+      bytes += more;
+    }
+    TSNAP_ASSIGN(BufferPool::Lease reserved, ReserveWithin(bytes, report));
+    open_room = std::make_shared<StagingRoom>(buffers, std::move(reserved));
+    open_bytes = bytes;
+    return Status::Ok();
+  }
+
   // Tries without waiting first: only when memory runs out do the writes begin before all is
   // copied.
-  Result<BufferPool::Lease> ReserveWithin(size_t number, StagingReport* report) {
+  Result<BufferPool::Lease> ReserveWithin(uint64_t bytes, StagingReport* report) {
     const std::atomic<bool> at_once{true};
     double none = 0;
-    Result<BufferPool::Lease> room = writing.Reserve(number, at_once, &none);
+    Result<BufferPool::Lease> room = buffers->Reserve(bytes, at_once, &none);
     if (room.ok() || room.status().code() != Code::kCancelled) return room;
     over_budget = true;
     {
@@ -102,19 +124,19 @@ struct StagedWrite::Shared {
     }
     changed.notify_all();
     const Timeline::Scope span(timeline.get(), Activity::kWaitMemory);
-    return writing.Reserve(number, stop, &report->waited_seconds);
+    return buffers->Reserve(bytes, stop, &report->waited_seconds);
   }
 
   Status WriteOne(size_t number) {
-    BufferPool::Lease lease;
+    StagedSegment segment;
     {
       const Timeline::Scope span(timeline.get(), Activity::kWaitStaging);
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return stop || (may_write && ready[number] != 0); });
       if (stop) return CopyOf(cancelled);
-      lease = std::move(staged[number]);
+      segment = std::move(staged[number]);
     }
-    Status written = Protect([&] { return writing.WriteStaged(number, std::move(lease)); });
+    Status written = Protect([&] { return writing.WriteStaged(number, std::move(segment)); });
     // At once: tasks that wait for bytes, and who copies them, would wait for what nobody writes.
     if (!written.ok()) Stop(CopyOf(written));
     return written;
@@ -124,19 +146,22 @@ struct StagedWrite::Shared {
   const Status cancelled{Code::kCancelled, "the take was cancelled"};
   const std::shared_ptr<BufferPool> buffers;
   const std::shared_ptr<Timeline> timeline;
+  const uint64_t transfer_bytes;
   SlabWriting writing;
   // Room is given out in the order of the segments, which is that of the writes: those that hold
   // memory are written, whatever the others wait for.
   std::mutex reserving;
-  size_t next = 0;           // guarded by reserving
-  bool over_budget = false;  // guarded by reserving, as the report is
+  size_t next = 0;                           // guarded by reserving
+  std::shared_ptr<StagingRoom> open_room;    // of the last segment, with the next; so is it
+  uint64_t open_offset = 0, open_bytes = 0;  // what is left of it; so are they
+  bool over_budget = false;                  // guarded by reserving, as the report is
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<BufferPool::Lease> staged;  // guarded by mutex
-  std::vector<char> ready;                // guarded by mutex
-  bool may_write = false;                 // guarded by mutex
-  std::atomic<bool> stop{false};          // set with mutex held
-  Status failure;                         // why it stopped; guarded by mutex
+  std::vector<StagedSegment> staged;  // guarded by mutex
+  std::vector<char> ready;            // guarded by mutex
+  bool may_write = false;             // guarded by mutex
+  std::atomic<bool> stop{false};      // set with mutex held
+  Status failure;                     // why it stopped; guarded by mutex
 };
 
 StagedWrite::StagedWrite(Engine& engine, WriteJob job)
@@ -185,7 +210,7 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
     std::lock_guard lock(shared->mutex);
     if (written.code() != Code::kTimeout) written = CopyOf(shared->failure);
     // What was copied in vain; what a hung task holds stays with it.
-    for (BufferPool::Lease& lease : shared->staged) lease = {};
+    for (StagedSegment& segment : shared->staged) segment = {};
     return written;
   }
   if (progress) watch.tick();

@@ -353,6 +353,36 @@ void StateWithinTheBudgetWaitsForNothing() {
   }
 }
 
+// However the state is cut up: arrays that have segments of their own, though smaller than a transfer, do not each take the room of
+// one.
+void ArraysOfAnySizeFillTheBudget() {
+  for (const int32_t codec : {TSNAP_CODEC_NONE, TSNAP_CODEC_LZ4}) {
+    for (const size_t bytes : {(1 << 20) + 8, (5 << 19) + 8, 100000}) {
+      Where() = std::to_string(bytes) + " bytes each, codec " + std::to_string(codec);
+      const Folder folder(NewFolder());
+      const std::string url = folder / "snap";
+      const size_t count = (codec == TSNAP_CODEC_NONE ? 48 : 18) * kMiB / bytes;   // with a codec, room for what becomes of it
+      const tsnap_config config = Budget(80 * kMiB, 2);
+      Self context(&config);
+      State state;
+      std::deque<Words> arrays;
+      for (size_t i = 0; i < count; ++i) {
+        const tsnap_array array = arrays.emplace_back(bytes / 8, i).Describe();
+        CHECK_OK(tsnap_state_add_private(state, std::to_string(i + 1).insert(0, "a").c_str(), &array));
+      }
+      Request request;
+      CHECK_OK(TakeAsyncQuick(context, url, state, &request, codec));
+      for (Words& words : arrays) words.Fill(12345);
+      CHECK_OK(tsnap_request_wait(request));
+      const tsnap_statistics statistics = StatisticsOf(context);
+      CHECK_SAME_INT(statistics.over_budget_bytes, 0);
+      CHECK(statistics.peak_buffer_bytes <= 80 * kMiB);
+      CHECK_OK(tsnap_restore(context, url.c_str(), state, nullptr));
+      for (size_t i = 0; i < count; ++i) CHECK(arrays[i].Hold(i));
+    }
+  }
+}
+
 // --- the plan of the take before --------------------------------------------------------------
 
 // Takes in one context, one after the other, each checked against what it must hold.
@@ -617,6 +647,7 @@ int Run(int argc, char** argv) {
                   {"state_beyond_the_budget_with_codecs", StateBeyondTheBudgetWithCodecs},
                   {"few_transfers_and_many_stagers_do_not_wait_for_each_other", FewTransfersAndManyStagersDoNotWaitForEachOther},
                   {"state_within_the_budget_waits_for_nothing", StateWithinTheBudgetWaitsForNothing},
+                  {"arrays_of_any_size_fill_the_budget", ArraysOfAnySizeFillTheBudget},
                   {"unchanged_structure_needs_no_new_plan", UnchangedStructureNeedsNoNewPlan},
                   {"changed_sizes_need_a_new_plan", ChangedSizesNeedANewPlan},
                   {"changed_structures_need_a_new_plan", ChangedStructuresNeedANewPlan},
