@@ -169,6 +169,22 @@ quietly() { # quietly LOG COMMAND...: shows the end of its output only when it f
   return 1
 }
 
+# The quickstart again, small, by a user who owns nothing here: only a folder of his own.
+as_user() {
+  command -v setpriv >/dev/null || fail "setpriv is not there (package util-linux)"
+  home=$(mktemp -d "${TMPDIR:-/tmp}/tsnap-user.XXXXXX") || return 1
+  user_status=1
+  if mkdir "$home/tsnap" "$home/built" && cp -R "$tsnap_source/examples" "$tsnap_source/tests" "$home/tsnap" &&
+    tar -C "$root/test" --exclude='*.p' --exclude='*.a' -cf "$home/built.tar" src examples && tar -C "$home/built" -xf "$home/built.tar" &&
+    chown -R 65534:65534 "$home"; then
+    (cd "$home" && setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$home" TMPDIR="$home" USER=nobody \
+      sh "$home/tsnap/examples/quickstart.sh" --size 256 --prebuilt "$home/built")
+    user_status=$?
+  fi
+  rm -rf "$home"
+  return "$user_status"
+}
+
 finish() {
   say "$(($(now_seconds) - started)) s in all"
   say "$passed passed, $failed failed"
@@ -225,6 +241,7 @@ fi
 if [ "$mode" = all ]; then
   step "quickstart" quietly "$root/quickstart.log" \
     sh "$tsnap_source/examples/quickstart.sh" --prebuilt "$root/test"
+  if [ "$(id -u)" = 0 ]; then step "quickstart as an ordinary user" quietly "$root/quickstart-user.log" as_user; fi
   # shellcheck disable=SC2086  # a list of suites
   sanitized asan address,undefined $asan_suites
   # shellcheck disable=SC2086
