@@ -150,6 +150,7 @@ std::vector<std::string> TraceEvents(const std::vector<Span>& spans,
   lanes.erase(std::unique(lanes.begin(), lanes.end()), lanes.end());
   for (const uint16_t lane : lanes) writer.Name(lane);
   for (const Span& span : spans) {
+    if (span.operation == 0) continue;  // of the opening of the context
     const auto note = std::find_if(notes.begin(), notes.end(), [&](const OperationNote& one) {
       return span.activity == Activity::kOperation && one.number == span.operation;
     });
