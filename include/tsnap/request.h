@@ -83,8 +83,8 @@ TSNAP_API int32_t tsnap_request_wait(tsnap_request *request);
  * is enough to end the request on all; at thread levels below MPI_THREAD_MULTIPLE the others must
  * call something meanwhile.
  *
- * Collective; the thread that uses the context; borrows request; errors: TSNAP_E_TIMEOUT (that of
- * the take), TSNAP_E_BUSY (inside a callback of the request).
+ * Collective; the thread that uses the context; borrows request; errors: TSNAP_E_TIMEOUT and
+ * TSNAP_E_MPI (those of the take), TSNAP_E_BUSY (inside a callback of the request).
  */
 TSNAP_API int32_t tsnap_request_cancel(tsnap_request *request);
 

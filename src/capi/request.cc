@@ -35,8 +35,12 @@ Status Cancel(tsnap_request* request) {
   TSNAP_TRY(CheckRequest(request));
   if (request->take->done()) return Status::Ok();
   request->take->Cancel();
-  Status outcome = Await(request);
-  return outcome.code() == Code::kTimeout ? std::move(outcome) : Status::Ok();
+  request->background->Wait(*request->take);
+  Status outcome = request->take->outcome();
+  // Else it is known what became of it, which is the wait's to tell.
+  if (outcome.code() != Code::kTimeout && outcome.code() != Code::kMpi) return Status::Ok();
+  request->take->set_heard();
+  return outcome;
 }
 
 Status Free(tsnap_request** request) {

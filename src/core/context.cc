@@ -20,6 +20,11 @@ Context::Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log, Even
 
 Context::~Context() {
   if (HasPending()) GiveUpPending();
+  // Freeing a communicator wants the others, who may be dead: a broken context leaves the twin's
+  // too.
+  if (comm_ != nullptr && comm_->broken() && background_ != nullptr &&
+      background_->twin() != nullptr)
+    background_->twin()->Break();
 }
 
 void Context::StartTrace() {

@@ -70,7 +70,7 @@ class TakeStory {
     if (local.ok()) local = operation_.In(Phase::kOpen, [&] { return OpenPlace(); });
     const IdleCall idle(comm, [this] { RefreshMarker(); });
     Status begun = operation_.In(Phase::kAgree, [&] { return AgreeOnTake(local); });
-    if (!begun.ok() && committer_) committer_->Abandon();  // nobody else knows of it yet
+    if (!begun.ok()) Clean(&Committer::Abandon);  // nobody else knows of it yet
     if (!begun.ok()) return Conclude(comm, std::move(begun), /*together=*/false);
     if (asynchronous()) begun = Protect([&] { return context_.background().Connect(comm); });
     if (!begun.ok()) return Conclude(comm, std::move(begun));
@@ -138,8 +138,30 @@ class TakeStory {
 
   void RefreshMarker() {
     if (!committer_ || !committer_->wants_refresh()) return;
-    static_cast<void>(engine_.Watched([committer = committer_] {
-      committer->Refresh();
+    static_cast<void>(Protect([&] {
+      return engine_.Watched([committer = committer_] {
+        committer->Refresh();
+        return Status::Ok();
+      });
+    }));
+  }
+
+  // Removes what a failed take left, or what a good one replaced. A failure is only logged: gc does
+  // it later.
+  void Clean(void (Committer::*removal)()) {
+    if (!committer_) return;
+    Status cleaned = Protect([&] {
+      return engine_.Watched(
+          [committer = committer_, removal] {
+            ((*committer).*removal)();
+            return Status::Ok();
+          },
+          store_);
+    });
+    if (cleaned.ok() || !context_.log().wants(LogLevel::kWarning)) return;
+    static_cast<void>(Protect([&] {
+      const Status told = std::move(cleaned).While("cleaning up at", url_);
+      context_.log().Write(LogLevel::kWarning, told.message());
       return Status::Ok();
     }));
   }
@@ -154,7 +176,7 @@ class TakeStory {
     if (engine_.stuck()) new (std::nothrow) Description(std::move(description_));
     if (!taken.ok() && together && !comm.broken() && committer_) {
       static_cast<void>(operation_.In(Phase::kClean, [&] {
-        committer_->Abandon();
+        Clean(&Committer::Abandon);
         return Status::Ok();
       }));
     }
@@ -170,7 +192,7 @@ class TakeStory {
     TSNAP_TRY(operation_.In(Phase::kCommit, [&] { return CommitRecord(comm); }));
     if (!IsCommitter()) return Status::Ok();
     return operation_.In(Phase::kClean, [&] {
-      committer_->RemoveReplaced();
+      Clean(&Committer::RemoveReplaced);
       return Status::Ok();
     });
   }
@@ -304,7 +326,7 @@ class TakeStory {
                    if (asynchronous()) {
                      TSNAP_ASSIGN(extents_, staged_->Write(BackgroundProgress()));
                      pending_->AwaitCaller();
-                     if (options_.progress) options_.progress(total_, total_, total_);
+                     if (options_.progress && !told_all_) options_.progress(total_, total_, total_);
                    } else {
                      TSNAP_ASSIGN(extents_, WriteSlabs(engine_, MakeJob(), Progress()));
                    }
@@ -329,8 +351,10 @@ class TakeStory {
   ProgressCallback BackgroundProgress() {
     return [this](uint64_t staged, uint64_t written, uint64_t total) {
       total_ = total;
-      if (options_.progress && pending_->caller_is_gone())
+      if (options_.progress && pending_->caller_is_gone()) {
         options_.progress(staged, written, total);
+        told_all_ = written == total;
+      }
       RefreshMarker();
     };
   }
@@ -429,6 +453,7 @@ class TakeStory {
   std::string id_;
   WriteSizes sizes_;
   bool unchanged_ = false;
+  bool told_all_ = false;  // the progress callback has seen the end
   std::shared_ptr<const LocalWritePlan> plan_;
   Placement placement_;
   Status local_;                          // what went wrong while staging was prepared

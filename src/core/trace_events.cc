@@ -151,9 +151,11 @@ std::vector<std::string> TraceEvents(const std::vector<Span>& spans,
   for (const uint16_t lane : lanes) writer.Name(lane);
   for (const Span& span : spans) {
     if (span.operation == 0) continue;  // of the opening of the context
-    const auto note = std::find_if(notes.begin(), notes.end(), [&](const OperationNote& one) {
-      return span.activity == Activity::kOperation && one.number == span.operation;
-    });
+    auto note = notes.end();
+    if (span.activity == Activity::kOperation) {
+      note = std::find_if(notes.begin(), notes.end(),
+                          [&](const OperationNote& one) { return one.number == span.operation; });
+    }
     if (note != notes.end()) {
       writer.AddOperation(span, *note);
     } else {

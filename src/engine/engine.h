@@ -48,22 +48,26 @@ class Engine {
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
   }
-  // Runs a store call that is no transfer (a record, a marker, the sync of a folder) on a worker,
-  // and watches it like one: kTimeout when it hangs. The closure owns what it touches.
-  Status Watched(std::function<Status()> call) {
+  // Runs a store call that is no transfer (a record, a marker, the sync of a folder, a removal) on
+  // a thread kept for such, and watches it like a transfer: kTimeout when it hangs. The closure
+  // owns what it touches. With a store, what that one removes is progress.
+  Status Watched(std::function<Status()> call, const std::shared_ptr<Store>& store = nullptr) {
     WorkerPool::Watch watch;
     watch.stall_seconds = knobs_.io_timeout_seconds;
-    return workers_.Run(
+    if (store != nullptr)
+      watch.progress = [store] { return store->counters().removed_names.load(); };
+    return records_.Run(
         1, 1, [call = std::move(call)](size_t) { return call(); }, watch);
   }
   // True after a stall: threads hang in the storage system and nothing can be moved any more.
-  bool stuck() const { return workers_.stuck(); }
+  bool stuck() const { return workers_.stuck() || records_.stuck(); }
 
  private:
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
+  WorkerPool records_;
   WorkerPool stagers_;  // both are joined before the buffers go
   WorkerPool workers_;
 };

@@ -1,6 +1,6 @@
 // SlabWriting: how the segments of one writer's plan become slabs in a store. A segment is gathered
 // out of the user's memory, compressed if asked, checksummed block by block and written; all at
-// once (WriteSegment), or first copied into a buffer of its own (Reserve, Stage) and written from
+// once (WriteSegment), or first copied into a buffer of its own (Stage) and written from
 // there later (WriteStaged), when the user's memory may have changed. Any thread may do any
 // segment, once.
 #pragma once

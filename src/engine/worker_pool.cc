@@ -13,7 +13,9 @@ namespace tsnap {
 
 namespace {
 constexpr auto kTickInterval = std::chrono::milliseconds(100);
-}
+// A longer gap is not waiting: this process was itself stopped (a suspended job).
+constexpr double kLongestGapSeconds = 1;
+}  // namespace
 
 WorkerPool::~WorkerPool() {
   bool stuck = false;
@@ -84,17 +86,20 @@ Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_
   if (shared_->stuck) return Timeout("an earlier transfer still hangs in the storage system");
   shared_->jobs.push_back(job);
   shared_->work_available.notify_all();
-  uint64_t seen = shared_->progress;
-  auto alive = std::chrono::steady_clock::now();
+  const auto progress = [&] { return shared_->progress + (watch.progress ? watch.progress() : 0); };
+  uint64_t seen = progress();
+  double idle_seconds = 0;
+  auto last = std::chrono::steady_clock::now();
   while (!job->drained()) {
     shared_->job_changed.wait_for(lock, kTickInterval, [&] { return job->drained(); });
     const auto now = std::chrono::steady_clock::now();
-    if (shared_->progress != seen) {
-      seen = shared_->progress;
-      alive = now;
+    idle_seconds += std::min(kLongestGapSeconds, std::chrono::duration<double>(now - last).count());
+    last = now;
+    if (progress() != seen) {
+      seen = progress();
+      idle_seconds = 0;
     }
-    if (!job->drained() &&
-        std::chrono::duration<double>(now - alive).count() > watch.stall_seconds) {
+    if (!job->drained() && idle_seconds > watch.stall_seconds) {
       shared_->stuck = true;
       std::erase(shared_->jobs, job);
       return Timeout(
@@ -105,8 +110,13 @@ Status WorkerPool::Run(size_t count, int concurrency, std::function<Status(size_
     }
     if (watch.tick) {
       lock.unlock();
-      watch.tick();
+      // Done in passing: it must not end the job, whose tasks are at work. Its time is not theirs.
+      static_cast<void>(Protect([&] {
+        watch.tick();
+        return Status::Ok();
+      }));
       lock.lock();
+      last = std::chrono::steady_clock::now();
     }
   }
   return std::move(job->failure);

@@ -22,6 +22,8 @@ class WorkerPool {
   // watch from barking.
   struct Watch {
     double stall_seconds = 300;  // no task finished and no progress noted for so long = kTimeout
+    // Grows while a task that notes no progress gets on; may be empty.
+    std::function<uint64_t()> progress;
     std::function<void()>
         tick;  // called from the waiting thread about ten times a second, and once at the end
   };

@@ -174,7 +174,9 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
   const size_t count = shared->writing.segment_count();
   const int threads = std::max(1, engine_.knobs().staging_threads);
   const auto stage = [shared, report, &engine = engine_](size_t) {
-    Status staged = shared->StageNext(report);
+    Status staged = Protect([&] { return shared->StageNext(report); });
+    // At once: other copies may wait for memory that is only given back after this one.
+    if (!staged.ok()) shared->Stop(CopyOf(staged));
     engine.workers().NoteProgress();  // who waits for bytes is not hung
     return staged;
   };

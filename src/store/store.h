@@ -33,6 +33,7 @@ struct StoreTraits {
 // Counted for tests and statistics.
 struct StoreCounters {
   std::atomic<uint64_t> read_calls{0}, read_bytes{0}, write_calls{0}, written_bytes{0};
+  std::atomic<uint64_t> removed_names{0};  // by RemoveAll, which may have many to remove
 };
 
 // Which version of a small object was seen; empty = none was there. Only the store understands the

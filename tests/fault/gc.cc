@@ -1,5 +1,7 @@
 // Garbage collection beside takes: one in progress is left alone, a dead one goes, what is committed stays, and a take whose
 // marker was taken away does not commit. Takes are made as TSNAP_TEST_HOW says.
+#include <algorithm>
+#include <chrono>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -235,6 +237,72 @@ void MarkerIsRefreshedWhileATakeRuns() {
   }
 }
 
+// The marker is written beside the transfers, which do not wait for it, nor it for them: with one at a time, and many to come,
+// progress is told and the marker refreshed all the same.
+void MarkerDoesNotWaitForTransfers() {
+  const Folder folder(NewFolder());
+  struct Calls {
+    std::string place;
+    std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+    double longest_gap_seconds = 0;
+    std::set<long> markers;
+  } calls;
+  calls.place = folder / "a";
+  tsnap_take_options options = SmallSlabs();
+  options.progress = [](uint64_t, uint64_t, uint64_t, void* user) {
+    auto* all = static_cast<Calls*>(user);
+    const auto now = std::chrono::steady_clock::now();
+    all->longest_gap_seconds = std::max(all->longest_gap_seconds, std::chrono::duration<double>(now - all->last).count());
+    all->last = now;
+    for (const std::string& id : IdsAt(all->place)) {
+      struct stat info {};
+      if (stat((all->place + "/" + id + "/taking").c_str(), &info) == 0) all->markers.insert(info.st_mtim.tv_nsec);
+    }
+  };
+  options.progress_user = &calls;
+  FaultState state(0, 1);
+  setenv("TSNAP_GC_AGE_SECONDS", "2", 1);
+  setenv("TSNAP_IO_CONCURRENCY", "1", 1);
+  {
+    Alone alone;
+    calls.last = std::chrono::steady_clock::now();
+    IoFault::Arm("op=pwrite,n=1,count=5,sleep=1,path=/data/");
+    const int32_t code = tsnap_take(alone.get(), calls.place.c_str(), state.get(), &options);
+    CHECK(IoFault::Disarm() >= 3);
+    CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+  }
+  unsetenv("TSNAP_IO_CONCURRENCY");
+  unsetenv("TSNAP_GC_AGE_SECONDS");
+  CHECK_TEXT(calls.longest_gap_seconds < 2, std::to_string(calls.longest_gap_seconds) + " s without a word");
+  CHECK_TEXT(calls.markers.size() >= 5, std::to_string(calls.markers.size()) + " markers");
+}
+
+// A batch system suspends the job while it writes, for longer than io_timeout_seconds, and resumes it: nothing hangs.
+void SuspendedJobGoesOn() {
+  const Folder folder(NewFolder());
+  FaultState state(0, 1);
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.io_timeout_seconds = 4;
+  tsnap_context* context = nullptr;
+  CHECK_OK(tsnap_context_open_self(&config, &context));
+  const pid_t job = getpid(), batch = fork();
+  if (batch == 0) {
+    usleep(300000);
+    kill(job, SIGSTOP);
+    usleep(4500000);
+    kill(job, SIGCONT);
+    _exit(0);
+  }
+  CHECK(batch > 0);
+  IoFault::Arm("op=pwrite,n=1,sleep=6,path=/data/");
+  const tsnap_take_options options = SmallSlabs();
+  const int32_t code = tsnap_take(context, (folder / "a").c_str(), state.get(), &options);
+  CHECK(IoFault::Disarm() > 0);
+  CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
+  CHECK(waitpid(batch, nullptr, 0) == batch);
+  CHECK_OK(tsnap_context_close(&context));
+}
+
 // A second is less than the minute after which a take shows again that it is alive.
 void ShortestAgeSparesATakeThatIsAlive() {
   const Folder folder(NewFolder());
@@ -289,6 +357,8 @@ int main(int argc, char** argv) {
                                {"damaged_record_stops_the_collector", DamagedRecordStopsTheCollector},
                                {"foreign_files_stay", ForeignFilesStay},
                                {"marker_is_refreshed_while_a_take_runs", MarkerIsRefreshedWhileATakeRuns},
+                               {"marker_does_not_wait_for_transfers", MarkerDoesNotWaitForTransfers},
+                               {"suspended_job_goes_on", SuspendedJobGoesOn},
                                {"shortest_age_spares_a_take_that_is_alive", ShortestAgeSparesATakeThatIsAlive},
                                {"hostile_marker_keeps_nothing", HostileMarkerKeepsNothing}});
 }

@@ -130,7 +130,8 @@ class PosixStore final : public Store {
   Status RemoveAll(const std::string& prefix) override {
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();
     open_files_.Forget();  // a network file system keeps the folder of a file that is open
-    const Status removed = posix::RemoveTree(FolderOf(prefix), LinkOf(prefix));
+    const Status removed =
+        posix::RemoveTree(FolderOf(prefix), LinkOf(prefix), &counters().removed_names);
     open_files_.Forget();  // what was opened meanwhile
     return removed;
   }

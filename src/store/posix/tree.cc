@@ -60,15 +60,16 @@ Result<std::vector<Name>> NamesIn(const std::string& path, IfLink if_link) {
   return names;
 }
 
-Status RemoveTree(const std::string& folder, IfLink if_link) {
+Status RemoveTree(const std::string& folder, IfLink if_link, std::atomic<uint64_t>* removed) {
   TSNAP_ASSIGN(const std::vector<Name> names, NamesIn(folder, if_link));
   for (const Name& name : names) {
     const std::string path = folder + "/" + name.name;
     if (name.kind == NameKind::kFolder) {
-      TSNAP_TRY(RemoveTree(path, IfLink::kIgnore));
+      TSNAP_TRY(RemoveTree(path, IfLink::kIgnore, removed));
     } else if (::unlink(path.c_str()) != 0 && !MeansGone(errno)) {
       return FailedTo("removing", path, errno);
     }
+    ++*removed;
   }
   if (::rmdir(folder.c_str()) == 0 || MeansGone(errno))
     return Status::Ok();  // ENOTDIR: a file, or a link to the place

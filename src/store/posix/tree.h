@@ -3,6 +3,8 @@
 // meanwhile. Knows nothing of keys.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,8 @@ enum class IfLink { kFollow, kIgnore };  // the folder itself
 // "." and ".." are left out. A folder that is not there, or is no folder, holds nothing.
 Result<std::vector<Name>> NamesIn(const std::string& folder, IfLink if_link);
 // With everything in it. A folder that others fill meanwhile stays.
-Status RemoveTree(const std::string& folder, IfLink if_link);
+// Counts in *removed what it has removed so far.
+Status RemoveTree(const std::string& folder, IfLink if_link, std::atomic<uint64_t>* removed);
 // Is every part of `prefix` ("a/b/") below the folder a folder, and not a link to one?
 bool HasFolders(const std::string& folder, const std::string& prefix);
 
