@@ -37,10 +37,10 @@ Status Cancel(tsnap_request* request) {
   request->take->Cancel();
   request->background->Wait(*request->take);
   Status outcome = request->take->outcome();
-  // Else it is known what became of it, which is the wait's to tell.
-  if (outcome.code() != Code::kTimeout && outcome.code() != Code::kMpi) return Status::Ok();
-  request->take->set_heard();
-  return outcome;
+  const bool broken = outcome.code() == Code::kTimeout || outcome.code() == Code::kMpi;
+  // Another failure, met before, is the wait's to tell.
+  if (broken || outcome.ok() || outcome.code() == Code::kCancelled) request->take->set_heard();
+  return broken ? std::move(outcome) : Status::Ok();
 }
 
 Status Free(tsnap_request** request) {
