@@ -433,7 +433,13 @@ class TakeStory {
   // rank 0 has gone on.
   static Status MayExist(Status status) {
     if (status.code() != Code::kTimeout && status.code() != Code::kMpi) return status;
-    return std::move(status).While("the snapshot may or may not exist, its commit record tells;");
+    // Nothing may be thrown here, before the end is told to those who watch.
+    Status told = Protect([&]() -> Status {
+      return {status.code(),
+              fmt::format("the snapshot may or may not exist (its commit record tells): {}",
+                          status.message())};
+    });
+    return told.code() == status.code() ? std::move(told) : std::move(status);
   }
 
   Context& context_;
