@@ -12,13 +12,15 @@ namespace tsnap {
 
 namespace {
 
-using Opener = Result<std::unique_ptr<Store>> (*)(const std::string& rest, const Knobs& knobs,
+using Session = std::shared_ptr<StoreSession>;
+using Opener = Result<std::unique_ptr<Store>> (*)(const std::string& rest, const Session& session,
                                                   bool create);
 
-Result<std::unique_ptr<Store>> OpenPosix(const std::string& path, const Knobs& knobs, bool create) {
-  return OpenPosixStore(path, knobs, create);
+Result<std::unique_ptr<Store>> OpenPosix(const std::string& path, const Session& session,
+                                         bool create) {
+  return OpenPosixStore(path, session->knobs(), create);
 }
-Result<std::unique_ptr<Store>> OpenMemory(const std::string& name, const Knobs&, bool) {
+Result<std::unique_ptr<Store>> OpenMemory(const std::string& name, const Session&, bool) {
   return OpenMemoryStore(name);
 }
 
@@ -45,7 +47,8 @@ std::string WithoutTrailingSlashes(std::string_view path) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knobs, bool create) {
+Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Session& session,
+                                         bool create) {
   std::string_view scheme_name = "fs", rest = url;
   if (const size_t mark = url.find("://");
       mark != std::string_view::npos && url.substr(0, mark).find('/') == std::string_view::npos) {
@@ -59,7 +62,7 @@ Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knob
   if (scheme_name == "fs" && place.ends_with(".h5")) scheme_name = "hdf5";
   for (const Scheme& scheme : kSchemes) {
     if (scheme.name != scheme_name) continue;
-    if (scheme.open != nullptr) return scheme.open(place, knobs, create);
+    if (scheme.open != nullptr) return scheme.open(place, session, create);
     return Unsupported(fmt::format("opening {}: {}: use a folder (a plain path or fs://path)", url,
                                    scheme.missing));
   }

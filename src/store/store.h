@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/knobs.h"
 #include "base/status.h"
+#include "store/session.h"
 
 namespace tsnap {
 
@@ -28,11 +31,23 @@ struct StoreTraits {
   uint64_t chunk_bytes = 0;     // default size of a chunk
   int io_concurrency = 4;       // default number of transfers in flight
   bool shared_by_ranks = true;  // false: only this process sees it (memory)
+  // What one transfer should carry where the byte budget allows it, for stores whose calls cost a
+  // round trip; 0: kTransferBytes.
+  uint64_t write_transfer_bytes = 0, read_transfer_bytes = 0;
+  // Not 0: an object store. An object is written in the parts of the layout that Create was given,
+  // each by one WriteAt, whose lengths tile it; all but the last have at least so many bytes, or
+  // there is only one. Whoever finishes an object last wins: Create asks for nothing.
+  uint64_t least_part_bytes = 0;
+  bool wants_checksums = false;    // of what WriteAt is given: they are verified on arrival
+  bool hashed_slab_names = false;  // spread the load over partitions by the beginning of names
+  bool whole_objects() const { return least_part_bytes > 0; }
 };
 
 // Counted for tests and statistics.
 struct StoreCounters {
   std::atomic<uint64_t> read_calls{0}, read_bytes{0}, write_calls{0}, written_bytes{0};
+  std::atomic<uint64_t> requests{0};       // to a server
+  std::atomic<uint64_t> moved_bytes{0};    // within calls that take long: that they get on
   std::atomic<uint64_t> removed_names{0};  // by RemoveAll, which may have many to remove
 };
 
@@ -49,12 +64,26 @@ struct Entry {
   int64_t modified_unix_seconds = 0;
 };
 
+// How an object is going to be written.
+struct WriteLayout {
+  uint64_t bytes = 0;  // of the whole object, a hint for preallocation; 0: not known
+  // Where each write begins, in rising order from 0; each ends where the next begins, or less than
+  // 4 KiB before that: what is between reads as zeros. Empty: nothing is known, or there is one
+  // write only; object stores need to know.
+  std::vector<uint64_t> offsets;
+};
+
 // One new object that is written at any offsets, by any threads, and then finished. Destroying an
 // unfinished writer abandons it (what is left of it belongs to a take that never committed).
 class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
-  virtual Status WriteAt(uint64_t offset, ConstByteSpan bytes) = 0;
+  // crc32c: of the bytes, where it is known already; never computed for a store that does not want
+  // it.
+  virtual Status WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t> crc32c) = 0;
+  Status WriteAt(uint64_t offset, ConstByteSpan bytes) {
+    return WriteAt(offset, bytes, std::nullopt);
+  }
   // Pushes what was written there towards the device, so that Finish waits for less at a time. Only
   // a hint: what goes wrong shows in Finish.
   virtual void Push(uint64_t offset, uint64_t bytes) {
@@ -73,9 +102,14 @@ class Store {
   virtual const std::string& url() const = 0;
   StoreCounters& counters() { return counters_; }
 
-  // expected_bytes: a hint for preallocation, 0 = unknown. kExists when the key is there.
+  // kExists when the key is there; an object store replaces what is there when the writer
+  // finishes.
   virtual Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
-                                                      uint64_t expected_bytes) = 0;
+                                                      const WriteLayout& layout) = 0;
+  // One write, of so many bytes where that is known.
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, uint64_t expected_bytes) {
+    return Create(key, WriteLayout{expected_bytes, {}});
+  }
   // Exactly out.size() bytes at offset; kCorrupt ("truncated") when the object ends before,
   // kNotFound when it is missing.
   virtual Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) = 0;
@@ -135,6 +169,12 @@ class Store {
 // Where a URL leads: the table of stores. kInvalid for a malformed URL or an unknown scheme,
 // kUnsupported for one that is not built in. create: the place may be made (take); else nothing is
 // written.
-Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knobs, bool create);
+Result<std::unique_ptr<Store>> OpenStore(std::string_view url,
+                                         const std::shared_ptr<StoreSession>& session, bool create);
+// With a session of its own.
+inline Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Knobs& knobs,
+                                                bool create) {
+  return OpenStore(url, std::make_shared<StoreSession>(knobs), create);
+}
 
 }  // namespace tsnap

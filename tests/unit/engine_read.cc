@@ -49,7 +49,7 @@ class NotingStore final : public Store {
   std::vector<Range> read() const { return read_; }
   std::vector<Range> announced() const { return announced_; }
 
-  Result<std::unique_ptr<StoreWriter>> Create(const std::string&, uint64_t) override {
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string&, const WriteLayout&) override {
     return No();
   }
   Result<Bytes> Get(const std::string&, uint64_t, Version*) override { return No(); }

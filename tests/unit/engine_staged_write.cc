@@ -56,9 +56,9 @@ class ObedientWriter final : public StoreWriter {
  public:
   ObedientWriter(std::unique_ptr<StoreWriter> writer, std::shared_ptr<Orders> orders)
       : writer_(std::move(writer)), orders_(std::move(orders)) {}
-  Status WriteAt(uint64_t offset, ConstByteSpan bytes) override {
+  Status WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t> crc32c) override {
     TSNAP_TRY(orders_->Obey());
-    return writer_->WriteAt(offset, bytes);
+    return writer_->WriteAt(offset, bytes, crc32c);
   }
   Status Finish(uint64_t size_bytes, bool durable) override { return writer_->Finish(size_bytes, durable); }
 
@@ -78,8 +78,8 @@ class ObedientStore final : public Store {
     return store_->traits();
   }
   const std::string& url() const override { return store_->url(); }
-  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, uint64_t expected_bytes) override {
-    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store_->Create(key, expected_bytes));
+  Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, const WriteLayout& layout) override {
+    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store_->Create(key, layout));
     return std::unique_ptr<StoreWriter>(std::make_unique<ObedientWriter>(std::move(writer), orders_));
   }
   Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override { return store_->ReadAt(key, offset, out); }

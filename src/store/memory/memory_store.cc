@@ -62,7 +62,7 @@ class MemoryWriter final : public StoreWriter {
     if (found != space_->objects.end() && found->second == object_) space_->objects.erase(found);
   }
 
-  Status WriteAt(uint64_t offset, ConstByteSpan bytes) override {
+  Status WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t>) override {
     std::lock_guard lock(space_->mutex);
     Bytes& all = object_->bytes;
     uint64_t end = 0;
@@ -106,9 +106,9 @@ class MemoryStore final : public Store {
   const std::string& url() const override { return url_; }
 
   Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
-                                              uint64_t expected_bytes) override {
+                                              const WriteLayout& layout) override {
     const auto object = std::make_shared<Object>();
-    object->bytes.reserve(std::min(expected_bytes, kMostReservedBytes));
+    object->bytes.reserve(std::min(layout.bytes, kMostReservedBytes));
     object->finished = false;
     auto writer =
         std::make_unique<MemoryWriter>(space_, key, object, &counters());  // its end takes the lock

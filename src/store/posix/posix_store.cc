@@ -37,8 +37,8 @@ class PosixStore final : public Store {
   const std::string& url() const override { return root_; }
 
   Result<std::unique_ptr<StoreWriter>> Create(const std::string& key,
-                                              uint64_t expected_bytes) override {
-    return posix::PosixWriter::Create(PathOf(key), expected_bytes, traits_.write_alignment > 1,
+                                              const WriteLayout& layout) override {
+    return posix::PosixWriter::Create(PathOf(key), layout.bytes, traits_.write_alignment > 1,
                                       &counters());
   }
 

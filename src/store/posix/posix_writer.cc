@@ -37,7 +37,7 @@ PosixWriter::~PosixWriter() {
   if (ours_) ::unlink(path_.c_str());
 }
 
-Status PosixWriter::WriteAt(uint64_t offset, ConstByteSpan bytes) {
+Status PosixWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t>) {
   const auto address = reinterpret_cast<uintptr_t>(bytes.data());
   if (direct_ && ((offset | bytes.size() | address) % kDirectAlignment) != 0) {
     return Internal(fmt::format("writing {} bytes at {} of {}: a direct write has to be aligned",

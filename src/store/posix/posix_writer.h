@@ -19,7 +19,7 @@ class PosixWriter final : public StoreWriter {
                                                      StoreCounters* counters);
   ~PosixWriter() override;
 
-  Status WriteAt(uint64_t offset, ConstByteSpan bytes) override;
+  Status WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t> crc32c) override;
   void Push(uint64_t offset, uint64_t bytes) override;
   Status Finish(uint64_t size_bytes, bool durable) override;
 

@@ -1,0 +1,44 @@
+// NodeMemory: a little memory that the processes of one job on one node share, zero at first. It
+// has no name in any file system and is gone with the last process: secrets may rest there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/status.h"
+
+namespace tsnap {
+
+class NodeMemory {
+ public:
+  static constexpr size_t kBytes = 64 << 10;
+
+  // How another process of the same user finds it.
+  struct Address {
+    uint64_t process = 0, descriptor = 0;  // 0, 0: nowhere, it is private
+  };
+
+  // Memory to share; where the system has none to share, memory of this process only.
+  static Result<std::shared_ptr<NodeMemory>> Create();
+  // What another process of this node made; it must still be alive. kUnsupported where the system
+  // does not let us (other process namespaces): the caller makes his own.
+  static Result<std::shared_ptr<NodeMemory>> Open(const Address& address);
+
+  ~NodeMemory();
+  NodeMemory(const NodeMemory&) = delete;
+  NodeMemory& operator=(const NodeMemory&) = delete;
+
+  std::span<std::byte, kBytes> bytes() const { return std::span<std::byte, kBytes>(data_, kBytes); }
+  const Address& address() const { return address_; }
+
+ private:
+  NodeMemory(std::byte* data, int descriptor);
+
+  std::byte* const data_;
+  const int descriptor_;  // -1: private
+  Address address_;
+};
+
+}  // namespace tsnap

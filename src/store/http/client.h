@@ -1,0 +1,54 @@
+// Client: sends requests over connections that are kept. One thread drives them all (libcurl's
+// multi interface); callers wait. The only place that knows libcurl. It retries nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "store/http/message.h"
+
+namespace tsnap::http {
+
+struct ClientOptions {
+  double connect_seconds = 10;  // to connect and to agree on TLS
+  double stall_seconds = 60;    // without a byte moved in either direction, once connected
+  int most_connections = 64;    // to all hosts; further requests wait for one
+  std::string ca_file;          // instead of the system's certificates; "" = the usual environment
+                                // (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), then the system's
+};
+
+class Client {
+ public:
+  // kInvalid: a certificate file that cannot be read; kNoMemory.
+  static Result<std::shared_ptr<Client>> Make(const ClientOptions& options);
+  virtual ~Client() = default;
+
+  // Sends one request and waits for the whole answer, whatever its status. Any thread. Proxies come
+  // from the usual environment (https_proxy, HTTPS_PROXY, http_proxy, all_proxy, no_proxy);
+  // redirects are not followed. Fails with
+  //   kNetwork      no connection, a reset, an answer that is cut short or makes no sense: worth
+  //                 another try
+  //   kTimeout      the host did not answer in time, or the transfer stalled: worth another try
+  //   kAuth         the host's certificate is not trusted; the text says how to name a CA
+  //   kCorrupt      the answer is longer than what was asked for
+  //   kInvalid, kUnsupported   a request that cannot be sent
+  //   kNoMemory
+  // Texts name the method, the host and the path, never a header, a query or a body.
+  virtual Result<Response> Perform(const Request& request) = 0;
+  // The same for several at once, side by side.
+  virtual std::vector<Result<Response>> PerformAll(std::span<const Request> requests) = 0;
+  // Bytes of bodies moved so far in both directions, for those who watch for progress.
+  virtual uint64_t moved_bytes() const = 0;
+  // When (steady clock) a byte was last moved or an answer came; for deadlines.
+  virtual double idle_seconds() const = 0;
+  // True once any answer came from this authority.
+  virtual bool has_answered(const std::string& authority) const = 0;
+};
+
+}  // namespace tsnap::http
