@@ -108,6 +108,36 @@ void ReadText(const char* name, std::string* field) {
   if (field->empty()) *field = Environment(name);
 }
 
+Status ReadWord(const char* name, std::initializer_list<std::string_view> words,
+                std::string* field) {
+  const std::string_view text = Environment(name);
+  if (!field->empty() || text.empty()) return Status::Ok();
+  if (std::find(words.begin(), words.end(), text) == words.end())
+    return Unparsable(name, text, fmt::format("one of {}", fmt::join(words, ", ")));
+  *field = text;
+  return Status::Ok();
+}
+
+// Not fields of the public configuration: what stands there before is a default, which gives way.
+Status ReadObjectStoreKnobs(Knobs* knobs) {
+  if (!Environment("TSNAP_OBJECT_SLAB_BYTES").empty()) {
+    knobs->object_slab_bytes = 0;
+    TSNAP_TRY(ReadBytes("TSNAP_OBJECT_SLAB_BYTES", &knobs->object_slab_bytes));
+    if (knobs->object_slab_bytes < kBlockBytes || knobs->object_slab_bytes > uint64_t{5} << 30)
+      return Unparsable("TSNAP_OBJECT_SLAB_BYTES", Environment("TSNAP_OBJECT_SLAB_BYTES"),
+                        "256K to 5G");
+  }
+  if (!Environment("TSNAP_OBJECT_GAP_BYTES").empty()) {
+    knobs->object_gap_bytes = 0;
+    TSNAP_TRY(ReadBytes("TSNAP_OBJECT_GAP_BYTES", &knobs->object_gap_bytes));
+  }
+  TSNAP_TRY(ReadWord("TSNAP_S3_ADDRESSING", {"auto", "path", "virtual"}, &knobs->s3_addressing));
+  TSNAP_TRY(ReadSwitch("TSNAP_S3_SIGN_PAYLOAD", &knobs->s3_sign_payload));
+  TSNAP_TRY(ReadWord("TSNAP_GCS_SIGNATURE", {"goog4", "aws4"}, &knobs->gcs_signature));
+  ReadText("TSNAP_GCS_ENDPOINT", &knobs->gcs_endpoint);
+  return Status::Ok();
+}
+
 Status CheckRanges(const Knobs& knobs) {
   const auto out_of_range = [](const char* field, auto value, const char* range) {
     return Invalid(
@@ -206,6 +236,7 @@ Status ResolveKnobs(Knobs* knobs) {
   ReadText("TSNAP_S3_SECRET_KEY", &knobs->s3_secret_key);
   ReadText("TSNAP_S3_SESSION_TOKEN", &knobs->s3_session_token);
   ReadText("TSNAP_CA_FILE", &knobs->ca_file);
+  TSNAP_TRY(ReadObjectStoreKnobs(knobs));
 
   const auto set_default = [](auto* field, auto value) {
     if (*field == 0) *field = value;

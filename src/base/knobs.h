@@ -40,6 +40,13 @@ struct Knobs {
   // store. Four transfers keep a disk busy while as many are verified; a node of 64 ranks then
   // holds 1 GiB of page cache ahead. 0: the file system's own readahead.
   uint64_t read_ahead_bytes = 16 << 20;
+  // Object stores. A slab is one upload; neighbouring reads closer than the gap are one request.
+  uint64_t object_slab_bytes = 64 << 20;  // TSNAP_OBJECT_SLAB_BYTES
+  uint64_t object_gap_bytes = 512 << 10;  // TSNAP_OBJECT_GAP_BYTES
+  std::string s3_addressing;              // "path", "virtual"; "" or "auto": by the endpoint
+  int32_t s3_sign_payload = 0;            // where the connection is not encrypted; 0 is on, 2 off
+  std::string gcs_endpoint;               // TSNAP_GCS_ENDPOINT
+  std::string gcs_signature;              // of HMAC keys: "goog4", "aws4"; "": by the endpoint
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
 };
 

@@ -30,6 +30,8 @@ class Collector {
       : store_(store), min_age_seconds_(min_age_seconds), options_(options), result_(result) {}
 
   Status Collect(const std::string& prefix) {
+    const int64_t limit = Limit();  // before anything is listed: what begins later is younger
+    alive_.clear();
     std::vector<std::string> ids;
     TSNAP_TRY(store_.ListParts(prefix, [&](const std::string& part) {
       if (native::IsId(part)) ids.push_back(part);
@@ -37,7 +39,9 @@ class Collector {
     }));
     for (const std::string& id : ids) TSNAP_TRY(CollectTake(prefix, id));
     if (options_.dry_run) return Status::Ok();
-    return store_.RemoveLeftovers(prefix, Limit());
+    return store_.RemoveLeftovers(prefix, limit, [this](std::string_view part) {
+      return alive_.contains(std::string(part));
+    });
   }
 
  private:
@@ -98,6 +102,7 @@ class Collector {
     TSNAP_ASSIGN(const bool alive, MayBeAlive(prefix, id, newest));
     if (alive) {
       ++result_->takes_kept;
+      alive_.insert(id);
       return Status::Ok();
     }
     if (!options_.dry_run) TSNAP_TRY(store_.RemoveAll(folder));
@@ -113,6 +118,7 @@ class Collector {
   const double min_age_seconds_;
   const GcOptions& options_;
   GcResult* result_;
+  std::set<std::string> alive_;  // takes in progress at the place that is looked at
 };
 
 // Only the record that was read: whoever replaced it meanwhile keeps what is there now.

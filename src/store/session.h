@@ -25,17 +25,19 @@ class StoreSession {
   const Log& log() const { return log_; }
   const std::shared_ptr<NodeMemory>& node() const { return node_; }
 
-  // What a kind of store remembers under a name of its own ("s3 https://host bucket"): made once.
-  // make() returns Result<std::shared_ptr<T>>; a failure is not remembered.
+  // What a kind of store remembers under a name of its own ("s3://bucket"). make() returns
+  // Result<std::shared_ptr<T>> and may remember things itself; of two that are made at once the
+  // first is kept. A failure is not remembered.
   template <class T, class Make>
   Result<std::shared_ptr<T>> Remember(const std::string& name, Make&& make) {
-    std::lock_guard lock(mutex_);
-    std::shared_ptr<void>& kept = kept_[name];
-    if (kept == nullptr) {
-      TSNAP_ASSIGN(std::shared_ptr<T> made, make());
-      kept = std::move(made);
+    {
+      std::lock_guard lock(mutex_);
+      if (const auto found = kept_.find(name); found != kept_.end())
+        return std::static_pointer_cast<T>(found->second);
     }
-    return std::static_pointer_cast<T>(kept);
+    TSNAP_ASSIGN(std::shared_ptr<T> made, make());
+    std::lock_guard lock(mutex_);
+    return std::static_pointer_cast<T>(kept_.emplace(name, std::move(made)).first->second);
   }
 
  private:

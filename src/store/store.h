@@ -146,10 +146,12 @@ class Store {
   // Removes the place itself where nothing is in it, as far as that is allowed: who begins to write
   // there meanwhile loses nothing. A store without folders does nothing.
   virtual void RemovePlace() {}
-  // Removes what writers that were killed left directly below a prefix under names that no list
-  // shows, when it was last changed before then. A store that leaves no such names does nothing.
-  virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) {
-    static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
+  // Removes what writers that were killed left below a prefix and that no list shows, when it was
+  // last changed before then: temporary names directly there, unfinished uploads at any depth. What
+  // lies below a part that is spared stays. A store that leaves no such things does nothing.
+  virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
+                                 const std::function<bool(std::string_view part)>& spared) {
+    static_cast<void>(prefix), static_cast<void>(before_unix_seconds), static_cast<void>(spared);
     return Status::Ok();
   }
   // Removes the folders below a prefix that hold nothing but such leftovers, its own as well, when
@@ -158,6 +160,14 @@ class Store {
     static_cast<void>(prefix), static_cast<void>(before_unix_seconds);
     return Status::Ok();
   }
+  // Copies an object of another store to the same key here, within the service: its bytes do not
+  // pass through this process. kUnsupported where that cannot be: the caller reads and writes.
+  virtual Status CopyFrom(Store& source, const std::string& key, uint64_t bytes) {
+    static_cast<void>(source), static_cast<void>(bytes);
+    return Unsupported("copying " + key + " to " + url() + ": not within one service");
+  }
+  // Grows while calls that take long get on; for those who watch.
+  virtual uint64_t moved_bytes() const { return 0; }
   // Makes the names below a folder key ("" = the root, and then also the root's own name in its
   // parent) survive a crash.
   virtual Status SyncFolder(const std::string& folder) = 0;

@@ -365,15 +365,15 @@ Test(posix, what_a_killed_writer_left_goes_when_it_is_old) {
   const std::string left = scene.Root() + "/folder/.tsnap-0123456789abcdef-1", lock = scene.Root() + "/folder/.tsnap-lock";
   WriteFile(left, "half of it");
   WriteFile(lock, "");
-  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) - 3600));
+  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) - 3600, {}));
   cr_assert(fs::exists(left));
-  EXPECT_OK(scene.store().RemoveLeftovers("", ::time(nullptr) + 3600));   // directly below only
+  EXPECT_OK(scene.store().RemoveLeftovers("", ::time(nullptr) + 3600, {}));   // directly below only
   cr_assert(fs::exists(left));
-  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) + 3600));
+  EXPECT_OK(scene.store().RemoveLeftovers("folder/", ::time(nullptr) + 3600, {}));
   cr_assert(!fs::exists(left));
   cr_assert(fs::exists(lock));
   cr_assert_eq(GetText(scene.store(), "folder/a"), "x");
-  EXPECT_OK(scene.store().RemoveLeftovers("never/there/", 0));
+  EXPECT_OK(scene.store().RemoveLeftovers("never/there/", 0, {}));
 }
 
 Test(posix, the_place_goes_when_nothing_is_in_it) {

@@ -138,7 +138,9 @@ class PosixStore final : public Store {
 
   void RemovePlace() override { ::rmdir(root_.c_str()); }
 
-  Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds) override {
+  Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
+                         const std::function<bool(std::string_view)>& spared) override {
+    static_cast<void>(spared);  // names in folders of takes are removed with them
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();
     TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
     for (const Name& name : names) {
@@ -161,7 +163,7 @@ class PosixStore final : public Store {
       if (name.kind == NameKind::kFolder)
         TSNAP_TRY(RemoveEmptyFolders(prefix + name.name + "/", before_unix_seconds));
     }
-    TSNAP_TRY(RemoveLeftovers(prefix, before_unix_seconds));
+    TSNAP_TRY(RemoveLeftovers(prefix, before_unix_seconds, {}));
     if (old) ::rmdir(FolderOf(prefix).c_str());  // it stays when something is in it
     return Status::Ok();
   }
