@@ -29,7 +29,7 @@ Test(object_endpoint, a_place_is_a_bucket_and_a_prefix) {
   cr_assert(place.ok() && place->bucket == "my-bucket.x" && place->prefix == "a/b c+d/");
   place = ParsePlace("s3", "bucket");
   cr_assert(place.ok() && place->prefix.empty());
-  for (const std::string bad : {std::string("ab"), std::string("UPPER/x"), std::string("a..b/x"), std::string("-abc/x"), std::string("bucket//x"),
+  for (const std::string& bad : {std::string("ab"), std::string("UPPER/x"), std::string("a..b/x"), std::string("-abc/x"), std::string("bucket//x"),
                                 std::string("bucket/../x"), std::string("bucket/a/./b"), std::string("bucket/a\nb"), "bucket/" + std::string(800, 'x'),
                                 std::string(64, 'x'), std::string("buck et/x")})
     cr_assert(ParsePlace("s3", bad).status().code() == Code::kInvalid, "%s", bad.c_str());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <criterion/criterion.h>
+#include <strings.h>
 
 #include <deque>
 #include <memory>
@@ -20,7 +21,7 @@ struct SentRequest {
   std::vector<http::Header> headers;
   std::string header(const std::string& name) const {
     for (const http::Header& header : headers) {
-      if (header.name == name) return header.value;
+      if (strcasecmp(header.name.c_str(), name.c_str()) == 0) return header.value;
     }
     return {};
   }

@@ -135,6 +135,7 @@ bool Bucket::WorthAnotherTry(const Call& call, Try* state, Result<http::Response
   const Answer& answer = state->last;
   if (AdaptTo(answer, state)) return true;
   if (IsDamage(answer) && state->sent >= kMostDamagedTries) return false;
+  if (IsFull(answer)) return false;
   if (!http::IsWorthRetrying(answer.status()) && !IsTransient(answer) && !IsDamage(answer))
     return false;
   return state->retry.Again(http::RetryAfterSeconds(answer.response, UnixNow()));

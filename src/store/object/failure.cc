@@ -76,6 +76,12 @@ bool IsDamage(const Answer& answer) {
                                      "XAmzContentChecksumMismatch", "IncompleteBody"});
 }
 
+bool IsFull(const Answer& answer) {
+  return answer.status() == 507 ||
+         IsOneOf(answer.error.code, {"QuotaExceeded", "InsufficientStorage", "InsufficientCapacity",
+                                     "StorageFull", "XMinioStorageFull"});
+}
+
 bool IsTransient(const Answer& answer) {
   return IsOneOf(answer.error.code,
                  {"RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "SlowDown",
@@ -116,8 +122,7 @@ Status Explain(const FailedCall& call, const Answer& answer) {
   if (status == 301 || status == 307)
     return failed(Code::kInvalid,
                   "the bucket has another address or region: set TSNAP_S3_REGION or the endpoint");
-  if (status == 507 || IsOneOf(code, {"QuotaExceeded", "InsufficientStorage",
-                                      "InsufficientCapacity", "StorageFull", "XMinioStorageFull"}))
+  if (IsFull(answer))
     return failed(Code::kNoSpace, "there is no room left: remove something, or raise the quota");
   if (status == 401 || status == 403 || IsAboutCredentials(answer) || IsAboutClock(answer) ||
       IsOneOf(code,

@@ -17,6 +17,8 @@ bool IsAboutCredentials(const Answer& answer);
 bool IsAboutClock(const Answer& answer);
 // The body did not arrive as it was sent.
 bool IsDamage(const Answer& answer);
+// There is no room left.
+bool IsFull(const Answer& answer);
 // It may pass, though the status alone does not say so.
 bool IsTransient(const Answer& answer);
 // The region that the bucket is in, when the server says that it is another one; else "".
