@@ -43,19 +43,23 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
                                                    const Settings& settings) {
   TSNAP_ASSIGN(std::shared_ptr<http::Client> client, object::ClientOf(session));
   TSNAP_ASSIGN(const gcs::Access access, gcs::AccessOf(session, client));
+  const std::string& signature = session.knobs().gcs_signature;
+  const bool aws4 = access.hmac && (signature.empty() ? !settings.google : signature == "aws4");
+  if (aws4 && settings.google)
+    return Invalid(fmt::format(
+        "opening gs://{}: with TSNAP_GCS_SIGNATURE=aws4 Google takes no conditional writes, which "
+        "a commit needs: unset it, or set it to goog4",
+        name));
   object::BucketOptions options;
-  options.dialect = object::kGoogle;
+  options.dialect = aws4 ? object::GoogleLikeS3() : object::kGoogle;
   options.endpoint = settings.endpoint;
   options.bucket = name;
   options.region = "auto";  // it stands in signatures, and the service takes any
   options.sign_payload = session.knobs().s3_sign_payload != 2;
   options.retry = object::RetryPolicyOf(session.knobs());
-  const bool goog4 = session.knobs().gcs_signature.empty()
-                         ? settings.google
-                         : session.knobs().gcs_signature == "goog4";
   std::shared_ptr<object::Authorizer> authorizer;
   if (access.hmac) {
-    authorizer = std::make_shared<object::SigningAuthorizer>(goog4 ? http::kGoog4 : http::kAws4,
+    authorizer = std::make_shared<object::SigningAuthorizer>(aws4 ? http::kAws4 : http::kGoog4,
                                                              access.provider);
   } else {
     authorizer = std::make_shared<object::BearerAuthorizer>(access.provider);

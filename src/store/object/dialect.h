@@ -49,8 +49,17 @@ inline constexpr Dialect kGoogle{
     .checksums_in_completion = false,
     .precondition = Precondition::kGeneration,
     .version_header = "x-goog-generation",
-    .deletes_many = false,
+    .deletes_many = true,
 };
+
+// "gs" in front of another service that speaks like S3, with HMAC keys: the names of headers follow
+// the signature, since no service takes both kinds in one request.
+constexpr Dialect GoogleLikeS3() {
+  Dialect dialect = kS3;
+  dialect.service = kGoogle.service;
+  dialect.scheme = kGoogle.scheme;
+  return dialect;
+}
 
 inline constexpr uint64_t kLeastPartBytes = uint64_t{5} << 20;  // all but the last, on both
 inline constexpr uint64_t kMostPartBytes = uint64_t{5} << 30;   // also of one PUT or one copy

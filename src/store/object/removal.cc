@@ -58,7 +58,7 @@ Status RemoveTogether(Bucket& bucket, const std::vector<std::string>& keys,
   call.most_body_bytes = kMostDeletionBytes;
   call.error_in_200 = true;
   TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
-  if (answer.status() == 501 || answer.status() == 405) {
+  if (answer.status() == 501 || answer.status() == 405 || answer.status() == 400) {
     bucket.lacks_multi_delete = true;
     return RemoveSideBySide(bucket, keys, counters);
   }
