@@ -44,7 +44,8 @@ HOMES = [
     (r"CLI/", ("src/cli/",)),
     (r"fmt/", ("src/",)),
     (r"png\.h", ("examples/",)),
-    (r"(curl|openssl|hdf5|cuda)", ()),
+    (r"(curl|openssl)/", ("src/store/http/",)),
+    (r"(hdf5|cuda)", ()),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
