@@ -34,6 +34,13 @@ namespace tsnap {
 namespace {
 
 constexpr uint64_t kNothingToSay = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kMostParts = 10000;  // that one object has in any object store
+
+// What was asked for, or what the store wants.
+uint64_t SizeOf(uint64_t asked_bytes, uint64_t store_bytes, const StoreTraits& traits) {
+  const uint64_t bytes = std::max(asked_bytes > 0 ? asked_bytes : store_bytes, kBlockBytes);
+  return traits.whole_objects() ? std::min(bytes, kMostParts * traits.least_part_bytes) : bytes;
+}
 
 uint64_t HashArguments(const std::string& url, const TakeOptions& options) {
   const std::string text = fmt::format(
@@ -260,8 +267,8 @@ class TakeStory {
           shared[kIdHigh] = words.high;
           shared[kIdLow] = words.low;
           const StoreTraits& traits = store_->traits();
-          shared[kChunk] = options_.chunk_bytes > 0 ? options_.chunk_bytes : traits.chunk_bytes;
-          shared[kSlab] = options_.slab_bytes > 0 ? options_.slab_bytes : traits.slab_bytes;
+          shared[kChunk] = SizeOf(options_.chunk_bytes, traits.chunk_bytes, traits);
+          shared[kSlab] = SizeOf(options_.slab_bytes, traits.slab_bytes, traits);
         }
         shared[kUnchanged] = structure_ == context_.planned().structure;
         id_.assign(32, '0');
@@ -271,13 +278,15 @@ class TakeStory {
     TSNAP_TRY(AgreeOnCall(context_, asynchronous() ? Call::kTakeAsync : Call::kTake, hash, local,
                           shared));
     native::WriteId({shared[kIdHigh], shared[kIdLow]}, &id_);
-    sizes_ = {std::max(shared[kChunk], kBlockBytes), std::max(shared[kSlab], kBlockBytes),
-              options_.codec != Codec::kNone, engine_.transfer_bytes()};
+    sizes_ = {shared[kChunk],
+              {shared[kSlab], engine_.write_transfer_bytes(*store_), options_.codec != Codec::kNone,
+               store_->traits().least_part_bytes}};
     unchanged_ = shared[kUnchanged] == 1;
     return Status::Ok();
   }
 
-  // The same answer on all ranks: what is compared is agreed on, or a constant of the context.
+  // The same answer on all ranks: what is compared is agreed on, or follows from a constant of the
+  // context and the kind of store.
   bool UsesLastPlan() const {
     return unchanged_ && sizes_ == context_.planned().sizes &&
            options_.replicated_check != ReplicatedCheck::kContent;

@@ -19,7 +19,8 @@ class Planner {
       : objects_(objects), sizes_(sizes) {
     // A frame is decoded whole, so a compressed chunk stays small enough for partial reads and for
     // the budget.
-    if (sizes_.with_codec) sizes_.chunk_bytes = std::min(sizes_.chunk_bytes, kCodecChunkBytes);
+    if (sizes_.batch.with_codec)
+      sizes_.chunk_bytes = std::min(sizes_.chunk_bytes, kCodecChunkBytes);
   }
 
   // Private objects and boxes of sharded ones, less what other ranks store.
@@ -79,8 +80,7 @@ class Planner {
   }
 
   LocalWritePlan Finish() {
-    out_.plan =
-        Batch(std::move(extents_), sizes_.slab_bytes, sizes_.transfer_bytes, sizes_.with_codec);
+    out_.plan = Batch(std::move(extents_), sizes_.batch);
     return std::move(out_);
   }
 

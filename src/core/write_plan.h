@@ -27,9 +27,8 @@ struct LocalWritePlan {
 };
 
 struct WriteSizes {
-  uint64_t chunk_bytes = 0, slab_bytes = 0;
-  bool with_codec = false;
-  uint64_t transfer_bytes = kTransferBytes;  // this rank's
+  uint64_t chunk_bytes = 0;
+  BatchSizes batch;  // its transfer_bytes are this rank's
   bool operator==(const WriteSizes&) const = default;
 };
 

@@ -40,22 +40,30 @@ class Engine {
   // May be null.
   const std::shared_ptr<Timeline>& timeline() const { return timeline_; }
   void set_timeline(std::shared_ptr<Timeline> timeline) { timeline_ = std::move(timeline); }
-  // What one transfer moves at most: whole blocks, within the budget.
-  uint64_t transfer_bytes() const {
-    const uint64_t blocks = buffers_->budget_bytes() / kBlockBytes * kBlockBytes;
-    return std::clamp(blocks, kBlockBytes, kTransferBytes);
+  // What one transfer moves at most: whole blocks, within the budget. To an object store never less
+  // than a part needs, with what Batch cannot fill.
+  uint64_t read_transfer_bytes(const Store& store) const {
+    return TransferBytes(store, store.traits().read_transfer_bytes);
+  }
+  uint64_t write_transfer_bytes(const Store& store) const {
+    const StoreTraits& traits = store.traits();
+    const uint64_t bytes = TransferBytes(store, traits.write_transfer_bytes);
+    if (!traits.whole_objects()) return bytes;
+    return std::max(bytes, AlignUp(traits.least_part_bytes + kLargeExtentBytes, kBlockBytes));
   }
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
   }
   // Runs a store call that is no transfer (a record, a marker, the sync of a folder, a removal) on
   // a thread kept for such, and watches it like a transfer: kTimeout when it hangs. The closure
-  // owns what it touches. With a store, what that one removes is progress.
+  // owns what it touches. With a store, what that one moves and removes is progress.
   Status Watched(std::function<Status()> call, const std::shared_ptr<Store>& store = nullptr) {
     WorkerPool::Watch watch;
     watch.stall_seconds = knobs_.io_timeout_seconds;
     if (store != nullptr)
-      watch.progress = [store] { return store->counters().removed_names.load(); };
+      watch.progress = [store] {
+        return store->counters().moved_bytes + store->counters().removed_names;
+      };
     return records_.Run(
         1, 1, [call = std::move(call)](size_t) { return call(); }, watch);
   }
@@ -63,6 +71,18 @@ class Engine {
   bool stuck() const { return workers_.stuck() || records_.stuck(); }
 
  private:
+  // Where a store wants more than a buffer at a time, all that are in flight fit into the budget,
+  // in sizes that the pool does not round up.
+  uint64_t TransferBytes(const Store& store, uint64_t wanted_bytes) const {
+    uint64_t bytes = buffers_->budget_bytes();
+    if (wanted_bytes > 0) {
+      bytes /= static_cast<uint64_t>(std::max(1, ConcurrencyFor(store)));
+      bytes -= bytes % BufferPool::SizeStep(bytes);
+    }
+    const uint64_t most = std::max(kBlockBytes, wanted_bytes > 0 ? wanted_bytes : kTransferBytes);
+    return std::clamp(bytes, kBlockBytes, most) / kBlockBytes * kBlockBytes;
+  }
+
   const Knobs knobs_;
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;

@@ -102,17 +102,17 @@ class Reading {
         buffers_(engine.buffers()),
         staging_(engine.staging()),
         timeline_(engine.timeline()),
-        step_bytes_(StepBytes(job_.store->traits(), engine.transfer_bytes())),
+        transfer_bytes_(engine.read_transfer_bytes(*job_.store)),
+        step_bytes_(StepBytes(job_.store->traits(), transfer_bytes_)),
         ahead_bytes_(engine.knobs().read_ahead_bytes),
-        parts_(FindParts(job_.items, engine.transfer_bytes())),
-        fetches_(JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes,
-                           engine.transfer_bytes())),
+        parts_(FindParts(job_.items, transfer_bytes_)),
+        fetches_(
+            JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes, transfer_bytes_)),
         failures_(job_.names.size()) {
     for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
     read_count_ = fetches_.size();
-    const std::vector<Fetch> soon =
-        JoinParts(job_.soon, FindParts(job_.soon, engine.transfer_bytes()),
-                  job_.store->traits().read_gap_bytes, engine.transfer_bytes());
+    const std::vector<Fetch> soon = JoinParts(job_.soon, FindParts(job_.soon, transfer_bytes_),
+                                              job_.store->traits().read_gap_bytes, transfer_bytes_);
     fetches_.insert(fetches_.end(), soon.begin(), soon.end());
   }
 
@@ -299,6 +299,7 @@ class Reading {
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
+  const uint64_t transfer_bytes_;
   const uint64_t step_bytes_;   // one call to the store
   const uint64_t ahead_bytes_;  // announced beyond the fetch that begins
   std::vector<BlockRun> parts_;
@@ -314,12 +315,14 @@ class Reading {
 
 Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress,
                    std::vector<Status>* objects) {
-  const int concurrency = engine.ConcurrencyFor(*job.store);
+  const std::shared_ptr<Store> store = job.store;
+  const int concurrency = engine.ConcurrencyFor(*store);
   const size_t object_count = job.names.size();
   for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
   auto reading = std::make_shared<Reading>(std::move(job), engine);
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
+  watch.progress = [store] { return store->counters().moved_bytes.load(); };
   watch.tick = [&] {
     const Meter& meter = reading->meter();
     if (progress) progress(meter.moved_bytes, meter.moved_bytes, meter.total_bytes);

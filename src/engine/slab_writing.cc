@@ -1,6 +1,8 @@
 #include "engine/slab_writing.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "base/checksum.h"
@@ -45,7 +47,10 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
     extent.block_crcs.resize(CeilDiv(planned.raw_bytes, kBlockBytes));
     meter_.total_bytes += planned.raw_bytes;
   }
-  for (const Segment& segment : plan_.segments) ++slabs_[segment.slab].segments_left;
+  for (size_t i = 0; i < plan_.segments.size(); ++i) {
+    SlabFile& slab = slabs_[plan_.segments[i].slab];
+    if (slab.segments_left++ == 0) slab.first_segment = i;
+  }
 }
 
 Status SlabWriting::WriteSegment(size_t number) {
@@ -93,7 +98,8 @@ Status SlabWriting::WriteStaged(size_t number, StagedSegment staged) {
       for (const Piece& piece : PiecesOf(segment))
         ChecksumPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes));
     }
-    TSNAP_TRY(WritePadded(segment, &slab, segment.offset, buffer, segment.bytes));
+    TSNAP_TRY(
+        WritePadded(segment, &slab, segment.offset, buffer, segment.bytes, WrittenBytes(segment)));
   } else {
     const ByteSpan out = buffer.subspan(AlignUp(segment.bytes, kExtentAlignment));
     TSNAP_TRY(WriteFrames(segment, &slab, buffer.data(), {}, out));
@@ -105,11 +111,25 @@ Status SlabWriting::WriteStaged(size_t number, StagedSegment staged) {
 Status SlabWriting::Open(uint32_t number, SlabFile* slab) {
   std::lock_guard lock(slab->mutex);
   if (slab->writer) return Status::Ok();
-  const uint64_t expected = job_.codec == Codec::kNone ? plan_.slab_bytes[number] : 0;
+  const WriteLayout layout = LayoutOf(number);
   TSNAP_ASSIGN(slab->writer,
-               job_.store->Create(native::SlabKey(job_.id, job_.writer, number), expected));
-  slab->end = expected;
+               job_.store->Create(native::SlabKey(job_.id, job_.writer, number), layout));
+  slab->end = layout.bytes;
   return Status::Ok();
+}
+
+// With a codec nothing is known in advance, but that for object stores a slab is one segment.
+WriteLayout SlabWriting::LayoutOf(uint32_t number) const {
+  WriteLayout layout;
+  if (job_.codec != Codec::kNone) {
+    if (job_.store->traits().whole_objects()) layout.offsets = {0};
+    return layout;
+  }
+  layout.bytes = plan_.slab_bytes[number];
+  for (size_t i = slabs_[number].first_segment;
+       i < plan_.segments.size() && plan_.segments[i].slab == number; ++i)
+    layout.offsets.push_back(plan_.segments[i].offset);
+  return layout;
 }
 
 Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
@@ -132,6 +152,14 @@ uint64_t SlabWriting::RawBytesOf(const Segment& segment) const {
   uint64_t bytes = 0;
   for (const Piece& piece : PiecesOf(segment)) bytes += piece.bytes;
   return bytes;
+}
+
+uint64_t SlabWriting::WrittenBytes(const Segment& segment) const {
+  const StoreTraits& traits = job_.store->traits();
+  if (!traits.whole_objects()) return AlignUp(segment.bytes, traits.write_alignment);
+  const auto next = static_cast<size_t>(&segment - plan_.segments.data()) + 1;
+  const bool is_last = next == plan_.segments.size() || plan_.segments[next].slab != segment.slab;
+  return is_last ? segment.bytes : plan_.segments[next].offset - segment.offset;
 }
 
 Mapping SlabWriting::MappingOf(const PlannedExtent& planned) const {
@@ -184,7 +212,9 @@ Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
 // nullptr.
 Result<const std::byte*> SlabWriting::InPlace(const Segment& segment) {
   const std::byte* nowhere = nullptr;
-  if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1) return nowhere;
+  if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1 ||
+      WrittenBytes(segment) != segment.bytes)
+    return nowhere;
   const Piece& piece = plan_.pieces[segment.first_piece];
   const PlannedExtent& planned = plan_.extents[piece.extent];
   TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
@@ -217,7 +247,7 @@ Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
     }
   }
   meter_.staged_bytes += RawBytesOf(segment);
-  return WritePadded(segment, slab, segment.offset, buffer, segment.bytes);
+  return WritePadded(segment, slab, segment.offset, buffer, segment.bytes, WrittenBytes(segment));
 }
 
 Status SlabWriting::WriteCoded(const Segment& segment, SlabFile* slab) {
@@ -246,7 +276,8 @@ Status SlabWriting::WriteFrames(const Segment& segment, SlabFile* slab, Raw stag
     slab->end = std::max(slab->end, offset + end);
   }
   for (const Piece& piece : pieces) extents_[piece.extent].offset += offset;
-  return WritePadded(segment, slab, offset, out, end);
+  return WritePadded(segment, slab, offset, out, end,
+                     AlignUp(end, job_.store->traits().write_alignment));
 }
 
 // Returns where the last frame ends in `out`.
@@ -286,18 +317,42 @@ Status SlabWriting::EncodePiece(const Piece& piece, ConstByteSpan raw, ByteSpan 
   return Status::Ok();
 }
 
+// What lies between the blocks, and behind them, is zeros, less than a page at a time.
+uint32_t SlabWriting::ChecksumOf(const Segment& segment, uint64_t offset,
+                                 uint64_t written_bytes) const {
+  static constexpr std::array<std::byte, kExtentAlignment> kZeros{};
+  uint32_t crc = 0;
+  uint64_t end = 0;
+  const auto append_zeros = [&](uint64_t bytes) {
+    crc = Crc32cExtend(crc, ConstByteSpan(kZeros).first(bytes));
+  };
+  for (const Piece& piece : PiecesOf(segment)) {
+    const Extent& extent = extents_[piece.extent];
+    const uint64_t begin = extent.offset + piece.begin - offset;
+    const uint64_t bytes = job_.codec == Codec::kNone ? piece.bytes : extent.stored_bytes;
+    append_zeros(begin - end);
+    for (uint64_t at = 0; at < bytes; at += kBlockBytes)
+      crc = Crc32cCombine(crc, extent.block_crcs[(piece.begin + at) / kBlockBytes],
+                          std::min(kBlockBytes, bytes - at));
+    end = begin + bytes;
+  }
+  append_zeros(written_bytes - end);
+  return crc;
+}
+
 Status SlabWriting::WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset,
-                                ByteSpan buffer, uint64_t bytes) {
-  const uint64_t padded = AlignUp(bytes, job_.store->traits().write_alignment);
-  ClearGap(buffer, bytes, padded);
-  return Write(segment, slab, offset, buffer.first(padded));
+                                ByteSpan buffer, uint64_t bytes, uint64_t written_bytes) {
+  ClearGap(buffer, bytes, written_bytes);
+  return Write(segment, slab, offset, buffer.first(written_bytes));
 }
 
 Status SlabWriting::Write(const Segment& segment, SlabFile* slab, uint64_t offset,
                           ConstByteSpan bytes) {
+  std::optional<uint32_t> crc32c;
+  if (job_.store->traits().wants_checksums) crc32c = ChecksumOf(segment, offset, bytes.size());
   {
     const Timeline::Scope span(timeline_.get(), Activity::kWrite, bytes.size());
-    TSNAP_TRY(slab->writer->WriteAt(offset, bytes)
+    TSNAP_TRY(slab->writer->WriteAt(offset, bytes, crc32c)
                   .While("writing object", NameOf(plan_.pieces[segment.first_piece])));
   }
   meter_.moved_bytes += RawBytesOf(segment);

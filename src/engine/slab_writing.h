@@ -72,7 +72,7 @@ class SlabWriting {
   SlabWriting(WriteJob job, const Engine& engine);
 
   size_t segment_count() const { return plan_.segments.size(); }
-  const Store& store() const { return *job_.store; }
+  Store& store() const { return *job_.store; }
   const Meter& meter() const { return meter_; }
   // After the last segment: the extents as they lie in the slabs, in the order of plan.extents.
   std::vector<Extent> TakeExtents() { return std::move(extents_); }
@@ -93,6 +93,7 @@ class SlabWriting {
   struct SlabFile {
     std::mutex mutex;
     std::unique_ptr<StoreWriter> writer;  // guarded by mutex until set
+    size_t first_segment = 0;             // of the plan
     uint64_t cursor = 0;       // with codec: where the next segment goes; guarded by mutex
     uint64_t end = 0;          // end of the last extent; guarded by mutex
     size_t segments_left = 0;  // guarded by mutex
@@ -101,12 +102,15 @@ class SlabWriting {
   using Raw = const std::byte*;
 
   Status Open(uint32_t number, SlabFile* slab);
+  WriteLayout LayoutOf(uint32_t number) const;
   Status FinishWhenLast(uint32_t number, SlabFile* slab);
 
   std::span<const Piece> PiecesOf(const Segment& segment) const {
     return {plan_.pieces.data() + segment.first_piece, segment.piece_count};
   }
   uint64_t RawBytesOf(const Segment& segment) const;
+  // What is written of a segment without a codec: with zeros behind it, as the store wants it.
+  uint64_t WrittenBytes(const Segment& segment) const;
   Mapping MappingOf(const PlannedExtent& planned) const;
   const std::string& NameOf(const Piece& piece) const;
   // Room for the frames of a segment, the last of which may have to be tried in vain.
@@ -125,8 +129,10 @@ class SlabWriting {
   Result<uint64_t> EncodePieces(std::span<const Piece> pieces, Raw staged, ByteSpan scratch,
                                 ByteSpan out);
   Status EncodePiece(const Piece& piece, ConstByteSpan raw, ByteSpan out, uint64_t offset);
+  // Of the segment as it is written there, from the checksums of its blocks.
+  uint32_t ChecksumOf(const Segment& segment, uint64_t offset, uint64_t written_bytes) const;
   Status WritePadded(const Segment& segment, SlabFile* slab, uint64_t offset, ByteSpan buffer,
-                     uint64_t bytes);
+                     uint64_t bytes, uint64_t written_bytes);
   Status Write(const Segment& segment, SlabFile* slab, uint64_t offset, ConstByteSpan bytes);
 
   const WriteJob job_;

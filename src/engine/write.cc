@@ -20,6 +20,7 @@ WorkerPool::Watch WatchOf(const Engine& engine, const SlabWriting& writing,
                           const ProgressCallback& progress) {
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
+  watch.progress = [&writing] { return writing.store().counters().moved_bytes.load(); };
   if (progress) {
     watch.tick = [&writing, &progress] {
       const Meter& meter = writing.meter();
@@ -49,7 +50,7 @@ struct StagedWrite::Shared {
   Shared(WriteJob job, const Engine& engine)
       : buffers(engine.buffers()),
         timeline(engine.timeline()),
-        transfer_bytes(engine.transfer_bytes()),
+        transfer_bytes(engine.write_transfer_bytes(*job.store)),
         writing(std::move(job), engine),
         staged(writing.segment_count()),
         ready(writing.segment_count(), 0) {}

@@ -29,15 +29,19 @@ void PutLargeFirst(std::vector<PlannedExtent>* extents) {
 
 class Layout {
  public:
-  Layout(WritePlan* plan, uint64_t slab_bytes, uint64_t transfer_bytes, bool with_codec)
+  Layout(WritePlan* plan, const BatchSizes& sizes)
       : plan_(*plan),
-        slab_bytes_(slab_bytes),
-        with_codec_(with_codec),
-        transfer_bytes_(std::max(transfer_bytes / kBlockBytes * kBlockBytes, kBlockBytes)) {}
+        with_codec_(sizes.with_codec),
+        in_parts_(sizes.least_part_bytes > 0),
+        transfer_bytes_(std::max(sizes.transfer_bytes / kBlockBytes * kBlockBytes, kBlockBytes)),
+        slab_bytes_(in_parts_ && with_codec_ ? std::min(sizes.slab_bytes, transfer_bytes_)
+                                             : sizes.slab_bytes) {}
 
   void Place(uint32_t number) {
     const uint64_t bytes = plan_.extents[number].raw_bytes;
-    if (IsLarge(plan_.extents[number]) || bytes > transfer_bytes_) {
+    if (in_parts_) {
+      PlaceInParts(number);
+    } else if (IsLarge(plan_.extents[number]) || bytes > transfer_bytes_) {
       open_ = false;
       PlaceAlone(number);
     } else {
@@ -69,6 +73,39 @@ class Layout {
     AddPiece(number, 0, bytes);
   }
 
+  // Behind the last one, cut where a segment is full. What is left free of a segment is less than a
+  // small extent or a block, so that each but the last of a slab is large enough for a part.
+  void PlaceInParts(uint32_t number) {
+    const PlannedExtent& extent = plan_.extents[number];
+    const uint64_t bytes = extent.raw_bytes;
+    uint64_t offset =
+        AlignUp(end_, IsLarge(extent) || !open_ ? kExtentAlignment : kSmallExtentAlignment);
+    if (open_ && !IsLarge(extent) && RoomAt(offset) < bytes) {
+      open_ = false;
+      offset = AlignUp(end_, kExtentAlignment);
+    }
+    offset = Reserve(number, offset);
+    for (uint64_t begin = 0; begin < bytes;) {
+      uint64_t piece_bytes = open_ ? RoomAt(offset + begin) : 0;
+      if (with_codec_ && open_) piece_bytes = bytes;  // the slab would have ended
+      if (piece_bytes < bytes - begin) piece_bytes = piece_bytes / kBlockBytes * kBlockBytes;
+      if (piece_bytes > 0) {
+        piece_bytes = std::min(piece_bytes, bytes - begin);
+        AddPiece(number, begin, piece_bytes);
+        begin += piece_bytes;
+      } else {
+        OpenSegment(offset + begin);
+        open_ = true;
+      }
+    }
+  }
+
+  // Of the last segment, from there on.
+  uint64_t RoomAt(uint64_t offset) const {
+    const uint64_t end = plan_.segments.back().offset + transfer_bytes_;
+    return end > offset ? end - offset : 0;
+  }
+
   // Gives the extent its place: at `offset` of the current slab, or at the start of the next one.
   uint64_t Reserve(uint32_t number, uint64_t offset) {
     PlannedExtent& extent = plan_.extents[number];
@@ -98,22 +135,22 @@ class Layout {
   }
 
   WritePlan& plan_;
-  const uint64_t slab_bytes_;
   const bool with_codec_;
+  const bool in_parts_;
   const uint64_t transfer_bytes_;
+  const uint64_t slab_bytes_;
   uint64_t end_ = 0;   // of what lies in the current slab
-  bool open_ = false;  // the last segment takes more small extents
+  bool open_ = false;  // the last segment takes more extents
 };
 
 }  // namespace
 
-WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes,
-                bool with_codec) {
+WritePlan Batch(std::vector<PlannedExtent> extents, const BatchSizes& sizes) {
   WritePlan plan;
   plan.extents = std::move(extents);
   PutLargeFirst(&plan.extents);
   plan.pieces.reserve(plan.extents.size());
-  Layout layout(&plan, slab_bytes, transfer_bytes, with_codec);
+  Layout layout(&plan, sizes);
   for (size_t number = 0; number < plan.extents.size(); ++number)
     layout.Place(static_cast<uint32_t>(number));
   return plan;

@@ -1,6 +1,8 @@
 // Batch: lays one writer's extents out in slabs and cuts the slabs into segments, each of which one
 // buffer holds and one write moves. Large extents start on 4 KiB and are cut into pieces; small
-// ones are packed at 64 bytes, many to a segment. Pure.
+// ones are packed at 64 bytes, many to a segment. For file systems a large extent has segments of
+// its own; for object stores segments are parts of an upload, of which the extents fill one after
+// the other. Pure.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,8 @@ struct Piece {
 };
 
 // [first_piece, first_piece + piece_count) lie in bytes [offset, offset + bytes) of a slab. The
-// offset is a multiple of 4 KiB; segments of a slab do not share a 4 KiB page.
+// offset is a multiple of 4 KiB; segments of a slab do not share a 4 KiB page, and each begins less
+// than 4 KiB behind the end of the one before it.
 struct Segment {
   uint32_t slab = 0;
   uint64_t offset = 0;
@@ -44,10 +47,22 @@ struct WritePlan {
   std::vector<uint64_t> slab_bytes;  // per slab; the end of its last extent
 };
 
-// with_codec: extents are never cut, so that each can be compressed as one frame. A slab ends when
-// the next extent would carry it past slab_bytes (a larger extent gets a slab of its own). Extents
-// keep their order, except that large ones (kLargeExtentBytes and more) come before small ones.
-WritePlan Batch(std::vector<PlannedExtent> extents, uint64_t slab_bytes, uint64_t transfer_bytes,
-                bool with_codec);
+struct BatchSizes {
+  // A slab ends when the next extent would carry it past that; a larger extent has a slab of its
+  // own.
+  uint64_t slab_bytes = 0;
+  uint64_t transfer_bytes = 0;  // whole blocks
+  // Extents are never cut, so that each can be compressed as one frame.
+  bool with_codec = false;
+  // Not 0: for an object store. From where a segment begins to where the next one of its slab does
+  // are at least so many bytes; transfer_bytes has room for 1 MiB more. With a codec, where nobody
+  // knows how long a segment becomes, each slab is one segment.
+  uint64_t least_part_bytes = 0;
+  bool operator==(const BatchSizes&) const = default;
+};
+
+// Extents keep their order, except that large ones (kLargeExtentBytes and more) come before small
+// ones.
+WritePlan Batch(std::vector<PlannedExtent> extents, const BatchSizes& sizes);
 
 }  // namespace tsnap

@@ -103,14 +103,16 @@ void BufferPool::DropFree() noexcept {
   Unmap(buffer.data, buffer.capacity);
 }
 
-// Makes room by giving free buffers back, then decides: a standard buffer where one is large enough
-// and fits into the budget, else exactly the bytes, else nothing unless no lease is out.
+// Makes room by giving free buffers back, then decides: a standard buffer, or one of the few sizes
+// of larger ones, where that fits into the budget, else exactly the bytes, else nothing unless no
+// lease is out.
 uint64_t BufferPool::CapacityToGrant(uint64_t need_bytes) noexcept {
   const auto fits = [&](uint64_t bytes) {
     return bytes <= budget_bytes_ && held_bytes_ <= budget_bytes_ - bytes;
   };
   while (!fits(need_bytes) && !free_.empty()) DropFree();
-  if (need_bytes <= standard_bytes_ && fits(standard_bytes_)) return standard_bytes_;
+  const uint64_t usual_bytes = std::max(standard_bytes_, AlignUp(need_bytes, SizeStep(need_bytes)));
+  if (fits(usual_bytes)) return usual_bytes;
   return fits(need_bytes) || leased_bytes_ == 0 ? need_bytes : 0;
 }
 

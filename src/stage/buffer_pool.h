@@ -2,7 +2,9 @@
 // because the first touch of fresh pages costs far more than a copy into warm ones. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -37,7 +39,8 @@ class BufferPool {
   };
 
   // Buffers of standard_bytes, which also serve smaller requests, and larger ones are kept and
-  // reused; those that a small budget makes smaller are given back to the system.
+  // reused; those that a small budget makes smaller are given back to the system. Larger ones are
+  // of few sizes, so that they serve again.
   BufferPool(uint64_t budget_bytes, uint64_t standard_bytes);
   ~BufferPool();  // every lease has been returned
   BufferPool(const BufferPool&) = delete;
@@ -57,6 +60,10 @@ class BufferPool {
   // Maps standard buffers of so many bytes in all, at most the budget, and touches them. What the
   // system does not give is left out.
   void Prefault(uint64_t bytes);
+  // Sizes of large buffers are multiples of that: an eighth of the power of two below.
+  static uint64_t SizeStep(uint64_t bytes) {
+    return std::max<uint64_t>(4096, std::bit_floor(bytes) / 8);
+  }
   uint64_t budget_bytes() const { return budget_bytes_; }
   uint64_t peak_bytes() const;  // most that was ever held, free buffers included
 

@@ -126,7 +126,7 @@ struct Setup {
       extent.order = RowMajor();
       extent.raw_bytes = 8 * static_cast<uint64_t>(extent.box.shape[0]);
     }
-    plan = std::make_shared<WritePlan>(Batch(std::move(extents), 8 * kMiB, engine.transfer_bytes(), with != Codec::kNone));
+    plan = std::make_shared<WritePlan>(Batch(std::move(extents), {8 * kMiB, engine.write_transfer_bytes(*store), with != Codec::kNone, 0}));
   }
   static Knobs KnobsOf(int staging_threads, int io_concurrency) {
     Knobs knobs;
@@ -166,7 +166,10 @@ struct Setup {
 // Both halves; the values are overwritten as soon as the first one returns.
 Status RunBoth(Setup* setup, StagingReport* report, std::vector<Extent>* extents = nullptr, bool hold = false,
                const ProgressCallback& progress = {}) {
+  const int throw_in_traits = std::exchange(setup->orders->throw_in_traits, 0);   // not in what is made in advance
   StagedWrite write(setup->engine, setup->Job());
+  setup->orders->asked = 0;
+  setup->orders->throw_in_traits = throw_in_traits;
   Status status;
   if (hold) setup->orders->Hold(true);
   std::thread background([&] {

@@ -21,11 +21,6 @@ PlannedExtent ExtentOf(uint32_t source, uint64_t bytes) {
   return extent;
 }
 
-struct Limits {
-  uint64_t slab_bytes, transfer_bytes;
-  bool with_codec;
-};
-
 void CheckOrder(const std::vector<PlannedExtent>& before, const std::vector<PlannedExtent>& after) {
   std::vector<uint32_t> expected;
   for (const bool large : {true, false})
@@ -38,7 +33,7 @@ void CheckOrder(const std::vector<PlannedExtent>& before, const std::vector<Plan
   }
 }
 
-void CheckExtents(const WritePlan& plan, const Limits& limits) {
+void CheckExtents(const WritePlan& plan, const BatchSizes& limits) {
   uint32_t slab = 0;
   uint64_t end = 0;
   for (const auto& extent : plan.extents) {
@@ -62,7 +57,7 @@ void CheckExtents(const WritePlan& plan, const Limits& limits) {
   if (!plan.extents.empty()) cr_assert_eq(plan.slab_bytes[slab], end);
 }
 
-void CheckSegment(const WritePlan& plan, const Segment& segment, const Limits& limits) {
+void CheckSegment(const WritePlan& plan, const Segment& segment, const BatchSizes& limits) {
   cr_assert_eq(segment.offset % kExtentAlignment, 0u);
   cr_assert_gt(segment.piece_count, 0u);
   uint64_t raw = 0, end = 0;
@@ -85,7 +80,7 @@ void CheckSegment(const WritePlan& plan, const Segment& segment, const Limits& l
 }
 
 void CheckPlan(const std::vector<PlannedExtent>& before, const WritePlan& plan,
-               const Limits& limits) {
+               const BatchSizes& limits) {
   CheckOrder(before, plan.extents);
   CheckExtents(plan, limits);
   uint32_t next_piece = 0;
@@ -124,18 +119,73 @@ Test(plan_batch, every_byte_lies_in_one_piece_on_random_cases) {
                                               40 << 20}[static_cast<size_t>(random.Int(0, 4))];
     for (uint32_t i = 0; i < count; ++i)
       extents.push_back(ExtentOf(i, static_cast<uint64_t>(random.Int(1, most))));
-    const Limits limits = {
+    const BatchSizes limits = {
         static_cast<uint64_t>(random.Int(1 << 16, 64 << 20)),
         kBlockBytes * static_cast<uint64_t>(random.Int(1, 16)),
         random.Chance(0.3),
+        0,
     };
-    CheckPlan(extents, Batch(extents, limits.slab_bytes, limits.transfer_bytes, limits.with_codec),
-              limits);
+    CheckPlan(extents, Batch(extents, limits), limits);
   }
 }
 
+// What an object store asks of the segments of a slab: as parts they tile it, none but the last is
+// too small, and they are as few as that allows.
+Test(plan_batch, parts_tile_their_slabs_and_are_large_enough_on_random_cases) {
+  test::Seeded random;
+  for (int round = 0; round < 400; ++round) {
+    std::vector<PlannedExtent> extents;
+    const int64_t count = random.Int(0, 300);
+    const std::vector<int64_t> most = {100, 5000, 1 << 20, 3 << 20, 40 << 20, 300 << 20};
+    for (uint32_t i = 0; i < count; ++i) {
+      const int64_t bytes = random.Int(1, most[static_cast<size_t>(random.Int(0, 5))]);
+      extents.push_back(ExtentOf(i, static_cast<uint64_t>(bytes)));
+    }
+    const uint64_t least = kBlockBytes * static_cast<uint64_t>(random.Int(1, 40));
+    const BatchSizes sizes = {
+        static_cast<uint64_t>(random.Int(1 << 16, 256 << 20)),
+        AlignUp(least + kLargeExtentBytes, kBlockBytes) +
+            kBlockBytes * static_cast<uint64_t>(random.Int(0, 64)),
+        random.Chance(0.3),
+        least,
+    };
+    const WritePlan plan = Batch(extents, sizes);
+    BatchSizes limits = sizes;
+    if (sizes.with_codec) limits.slab_bytes = std::min(limits.slab_bytes, limits.transfer_bytes);
+    CheckPlan(extents, plan, limits);
+    for (size_t i = 0; i < plan.segments.size(); ++i) {
+      const Segment& segment = plan.segments[i];
+      if (i == 0 || plan.segments[i - 1].slab != segment.slab) cr_assert_eq(segment.offset, 0u);
+      if (i + 1 == plan.segments.size() || plan.segments[i + 1].slab != segment.slab) continue;
+      cr_assert(!sizes.with_codec, "a slab has several segments");
+      const uint64_t next = plan.segments[i + 1].offset;
+      cr_assert_eq(next, AlignUp(segment.offset + segment.bytes, kExtentAlignment));
+      cr_assert_geq(next - segment.offset, sizes.least_part_bytes);
+      cr_assert_leq(next - segment.offset, sizes.transfer_bytes);
+      cr_assert_gt(next - segment.offset, sizes.transfer_bytes - kLargeExtentBytes);
+    }
+  }
+}
+
+Test(plan_batch, large_extents_that_fill_parts_have_them_for_themselves) {
+  const std::vector<PlannedExtent> extents = {ExtentOf(0, 64 << 20), ExtentOf(1, 32 << 20),
+                                              ExtentOf(2, 100)};
+  const WritePlan plan = Batch(extents, {1 << 30, 16 << 20, false, 5 << 20});
+  cr_assert_eq(plan.segments.size(), 7u);
+  for (const Segment& segment : plan.segments) cr_assert_eq(segment.piece_count, 1u);
+}
+
+Test(plan_batch, extents_smaller_than_a_part_share_one) {
+  std::vector<PlannedExtent> extents;
+  for (uint32_t i = 0; i < 16; ++i) extents.push_back(ExtentOf(i, 3 << 20));
+  const WritePlan plan = Batch(extents, {1 << 30, 16 << 20, false, 5 << 20});
+  cr_assert_eq(plan.segments.size(), 3u);
+  cr_assert_eq(plan.segments[0].piece_count, 6u);  // the last of them is cut
+  cr_assert_eq(plan.pieces.size(), 18u);
+}
+
 Test(plan_batch, nothing_gives_an_empty_plan) {
-  const WritePlan plan = Batch({}, 1 << 30, kTransferBytes, false);
+  const WritePlan plan = Batch({}, {1 << 30, kTransferBytes, false, 0});
   cr_assert(plan.extents.empty() && plan.pieces.empty() && plan.segments.empty() &&
             plan.slab_bytes.empty());
 }
@@ -143,7 +193,7 @@ Test(plan_batch, nothing_gives_an_empty_plan) {
 Test(plan_batch, small_extents_share_a_segment) {
   std::vector<PlannedExtent> extents;
   for (uint32_t i = 0; i < 4096; ++i) extents.push_back(ExtentOf(i, 1024));
-  const WritePlan plan = Batch(extents, 1 << 30, kTransferBytes, false);
+  const WritePlan plan = Batch(extents, {1 << 30, kTransferBytes, false, 0});
   cr_assert_eq(plan.segments.size(), 1u);
   cr_assert_eq(plan.slab_bytes.size(), 1u);
   cr_assert_eq(plan.slab_bytes[0], 4096u * 1024u);
@@ -152,7 +202,7 @@ Test(plan_batch, small_extents_share_a_segment) {
 Test(plan_batch, a_large_extent_has_its_segments_for_itself) {
   const std::vector<PlannedExtent> extents = {ExtentOf(0, 100), ExtentOf(1, 9 << 20),
                                               ExtentOf(2, 100)};
-  const WritePlan plan = Batch(extents, 1 << 30, 4 << 20, false);
+  const WritePlan plan = Batch(extents, {1 << 30, 4 << 20, false, 0});
   cr_assert_eq(plan.segments.size(), 4u);
   for (int i = 0; i < 3; ++i) cr_assert_eq(plan.segments[static_cast<size_t>(i)].piece_count, 1u);
   cr_assert_eq(plan.segments[3].piece_count, 2u);
