@@ -13,8 +13,9 @@ namespace {
 Status Remove(const char* url, const tsnap_config* config) {
   if (url == nullptr) return Invalid("removing a snapshot: url is NULL");
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
-  return RemoveSnapshot(url, knobs);
+  Log log;
+  TSNAP_TRY(ReadConfig(config, &knobs, &log, nullptr));
+  return RemoveSnapshot(url, knobs, log);
 }
 
 Status Collect(const char* url, const tsnap_config* config, const tsnap_gc_options* options,
@@ -22,11 +23,12 @@ Status Collect(const char* url, const tsnap_config* config, const tsnap_gc_optio
   if (url == nullptr) return Invalid("collecting garbage: url is NULL");
   if (out != nullptr) TSNAP_TRY(CheckOut(out, "tsnap_gc_result"));
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
+  Log log;
+  TSNAP_TRY(ReadConfig(config, &knobs, &log, nullptr));
   GcOptions full_options;
   TSNAP_TRY(ReadGcOptions(options, &full_options));
   GcResult result;
-  TSNAP_TRY(CollectGarbage(url, knobs, full_options, &result));
+  TSNAP_TRY(CollectGarbage(url, knobs, log, full_options, &result));
   if (out == nullptr) return Status::Ok();
   tsnap_gc_result full = TSNAP_GC_RESULT_INIT;
   full.takes_removed = result.takes_removed;

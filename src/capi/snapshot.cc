@@ -39,9 +39,10 @@ Status OpenSnapshot(const char* url, const tsnap_config* config, tsnap_snapshot*
   if (out == nullptr) return Invalid("opening a snapshot: out is NULL");
   if (url == nullptr) return Invalid("opening a snapshot: url is NULL");
   Knobs knobs;
-  TSNAP_TRY(ReadConfig(config, &knobs, nullptr, nullptr));
+  Log log;
+  TSNAP_TRY(ReadConfig(config, &knobs, &log, nullptr));
   auto handle = std::make_unique<tsnap_snapshot>();
-  TSNAP_ASSIGN(handle->snapshot, Snapshot::Open(url, knobs));
+  TSNAP_ASSIGN(handle->snapshot, Snapshot::Open(url, knobs, log));
   handle->format = fmt::format("native {}", handle->snapshot->record().format_version);
   *out = handle.release();
   return Status::Ok();

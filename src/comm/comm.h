@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/node_memory.h"
 #include "base/status.h"
 #include "base/timeline.h"
 
@@ -32,6 +33,9 @@ class Comm {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual int local_ranks() const = 0;  // ranks on this node
+  // What the ranks of this node share; memory of this process where that cannot be had, null where
+  // there is none at all. Not of a twin.
+  virtual std::shared_ptr<NodeMemory> node_memory() { return nullptr; }
   virtual bool broken() const = 0;
   // From now on broken, without waiting for anyone. Any thread: an operation that waits ends.
   virtual void Break() = 0;

@@ -12,6 +12,13 @@ class SelfComm final : public Comm {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   int local_ranks() const override { return 1; }
+  std::shared_ptr<NodeMemory> node_memory() override {
+    if (node_memory_ == nullptr) {
+      Result<std::shared_ptr<NodeMemory>> made = NodeMemory::Create();
+      if (made.ok()) node_memory_ = std::move(made).value();
+    }
+    return node_memory_;
+  }
   bool broken() const override { return broken_; }
   void Break() override { broken_ = true; }
   void set_timeout_seconds(double) override {}  // nobody is waited for
@@ -54,6 +61,7 @@ class SelfComm final : public Comm {
   }
 
   std::atomic<bool> broken_{false};
+  std::shared_ptr<NodeMemory> node_memory_;
 };
 
 }  // namespace

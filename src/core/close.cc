@@ -6,7 +6,7 @@
 namespace tsnap {
 
 Status Close(Context& context) {
-  TSNAP_TRY(context.FinishPending());
+  context.FinishPending();
   if (context.comm().broken()) return Status::Ok();
   Status agreed = AgreeOnCall(context, Call::kClose, 0, Status::Ok());
   // Whoever is in another call waits for this rank in vain from here on: better that all know at

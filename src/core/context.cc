@@ -13,6 +13,7 @@ Context::Context(std::unique_ptr<Comm>&& comm, const Knobs& knobs, Log log, Even
       log_(log),
       observer_(std::move(event)) {
   comm->set_timeout_seconds(knobs_.collective_timeout_seconds);
+  session_ = std::make_shared<StoreSession>(knobs_, log_, comm->node_memory());
   engine_ = std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
   engine_->buffers()->Prefault(knobs_.staging_prefault_bytes);
   comm_ = std::move(comm);
@@ -64,7 +65,7 @@ void Context::TellOfTheUnheard() {
   }));
 }
 
-Status Context::FinishPending() {
+void Context::FinishPending() {
   if (HasPending()) {
     if (comm_->broken()) {
       GiveUpPending();
@@ -75,14 +76,16 @@ Status Context::FinishPending() {
   if (background_ != nullptr && background_->twin() != nullptr && background_->twin()->broken())
     comm_->Break();
   TellOfTheUnheard();
-  return Status::Ok();
 }
 
 void Context::FinishPending(Operation& operation) {
   if (HasPending()) {
-    static_cast<void>(operation.In(Phase::kPending, [&] { return FinishPending(); }));
+    static_cast<void>(operation.In(Phase::kPending, [&] {
+      FinishPending();
+      return Status::Ok();
+    }));
   } else {
-    static_cast<void>(FinishPending());
+    FinishPending();
   }
 }
 

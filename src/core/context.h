@@ -15,6 +15,7 @@
 #include "core/operation.h"
 #include "core/structure.h"
 #include "engine/engine.h"
+#include "store/session.h"
 
 namespace tsnap {
 
@@ -38,6 +39,8 @@ class Context {
   Engine& engine() { return *engine_; }
   const Knobs& knobs() const { return knobs_; }
   const Log& log() const { return log_; }
+  // What its stores keep from one operation to the next.
+  const std::shared_ptr<StoreSession>& session() const { return session_; }
   Observer& observer() { return observer_; }
   Report& report() { return report_; }
   PlannedTake& planned() { return planned_; }
@@ -55,7 +58,7 @@ class Context {
   // Every collective call begins with it, whether something is pending or not: waits for it, which
   // is bounded; gives it up where the context is broken, and breaks the context where the
   // background is.
-  Status FinishPending();
+  void FinishPending();
   // The same, as a phase of an operation where there is something to wait for.
   void FinishPending(Operation& operation);
   // Lets the background talk, where it cannot by itself.
@@ -72,6 +75,7 @@ class Context {
   Log log_;
   Observer observer_;
   std::unique_ptr<Comm> comm_;
+  std::shared_ptr<StoreSession> session_;
   std::unique_ptr<Engine> engine_;
   Report report_;
   PlannedTake planned_;

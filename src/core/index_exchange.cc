@@ -164,9 +164,9 @@ class IndexWriting {
       const auto encoded = std::make_shared<const Bytes>(native::EncodeIndexPart(part));
       TSNAP_TRY(job_.engine
                     .Watched([encoded, store = job_.store, durable = job_.durable,
-                              key = native::IndexKey(job_.id, number)] {
-                      return store->Put(key, *encoded, durable);
-                    })
+                              key = native::IndexKey(
+                                  job_.id, number)] { return store->Put(key, *encoded, durable); },
+                             job_.store)
                     .While("writing the index"));
       infos.push_back({number, encoded->size(), Crc32c(*encoded)});
     }

@@ -10,9 +10,10 @@
 
 namespace tsnap {
 
-Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url, const Knobs& knobs,
+Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url,
+                                               const std::shared_ptr<StoreSession>& session,
                                                int ranks, bool create) {
-  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, knobs, create));
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, session, create));
   if (store->traits().shared_by_ranks || ranks == 1) return store;
   return Unsupported(fmt::format(
       "{} is seen by one process only: {} ranks need a place that all share", url, ranks));
@@ -29,8 +30,8 @@ Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<S
   const Status local = Protect([&] {
     const auto opened = std::make_shared<Opened>();
     TSNAP_TRY(context.engine().Watched(
-        [opened, url, knobs = context.knobs(), rank = comm.rank(), ranks = comm.size()] {
-          TSNAP_ASSIGN(opened->store, OpenSharedStore(url, knobs, ranks, /*create=*/false));
+        [opened, url, session = context.session(), rank = comm.rank(), ranks = comm.size()] {
+          TSNAP_ASSIGN(opened->store, OpenSharedStore(url, session, ranks, /*create=*/false));
           if (rank != 0) return Status::Ok();
           TSNAP_ASSIGN(const native::CommitRecord read, ReadRecord(*opened->store, nullptr));
           TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(read));

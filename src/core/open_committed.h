@@ -13,7 +13,8 @@ namespace tsnap {
 
 // Local: the store of a URL that so many ranks must see. kUnsupported for one that only this
 // process sees.
-Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url, const Knobs& knobs,
+Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url,
+                                               const std::shared_ptr<StoreSession>& session,
                                                int ranks, bool create);
 
 // Collective: the record is read and checked by one rank and broadcast.

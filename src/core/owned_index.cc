@@ -27,10 +27,12 @@ Status OwnedIndex::Load(Engine& engine, const std::shared_ptr<Store>& store) {
   const auto committed = std::make_shared<const native::CommitRecord>(record_);
   for (const uint64_t number : PartsOwnedBy(comm_.rank(), record_.placement.parts, comm_.size())) {
     const auto part = std::make_shared<IndexPart>();
-    TSNAP_TRY(engine.Watched([=] {
-      TSNAP_ASSIGN(*part, LoadPart(*store, *committed, number));
-      return Status::Ok();
-    }));
+    TSNAP_TRY(engine.Watched(
+        [=] {
+          TSNAP_ASSIGN(*part, LoadPart(*store, *committed, number));
+          return Status::Ok();
+        },
+        store));
     const IndexPart& kept = parts_[number] = std::move(*part);
     for (const ObjectRecord& record : kept.objects) asked_[&record] = false;
   }

@@ -143,8 +143,9 @@ Status RemoveRecord(Store& store, const Version& seen) {
 
 }  // namespace
 
-Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
+  const auto session = std::make_shared<StoreSession>(knobs, log);
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
@@ -167,10 +168,11 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs) {
   return Status::Ok();
 }
 
-Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options,
+Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
                       GcResult* result) {
   *result = GcResult();
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+  const auto session = std::make_shared<StoreSession>(knobs, log);
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
   if (!store->HasPlace())
     return NotFound(fmt::format("collecting garbage at {}: there is no such place", store->url()));
   const double min_age =

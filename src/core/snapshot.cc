@@ -21,15 +21,17 @@ Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, co
       engine_(knobs_, knobs_.memory_budget_bytes),
       parts_(record_.parts.size()) {}
 
-Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const Knobs& knobs) {
-  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, knobs, /*create=*/false));
+Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const Knobs& knobs,
+                                                 Log log) {
+  const auto session = std::make_shared<StoreSession>(knobs, log);
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, session, /*create=*/false));
   TSNAP_ASSIGN(native::CommitRecord record, ReadRecord(*store, nullptr));
   return std::unique_ptr<Snapshot>(new Snapshot(std::move(store), std::move(record), knobs));
 }
 
 Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url,
                                                     const Status& argument) {
-  TSNAP_TRY(context.FinishPending());
+  context.FinishPending();
   uint64_t hash = 0;
   if (argument.ok()) hash = Hash64(url);
   TSNAP_TRY(AgreeOnCall(context, Call::kSnapshotOpen, hash, argument));

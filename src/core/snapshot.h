@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/knobs.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "catalog/index.h"
 #include "core/context.h"
@@ -35,7 +36,8 @@ struct ReadTarget {
 class Snapshot {
  public:
   // Not collective. kNotFound when the place holds no commit record.
-  static Result<std::unique_ptr<Snapshot>> Open(const std::string& url, const Knobs& knobs);
+  static Result<std::unique_ptr<Snapshot>> Open(const std::string& url, const Knobs& knobs,
+                                                Log log);
   // Collective: one rank reads the record and broadcasts it. `argument` as in Take.
   static Result<std::unique_ptr<Snapshot>> OpenAll(Context& context, const std::string& url,
                                                    const Status& argument);
@@ -83,7 +85,7 @@ class Snapshot {
 };
 
 // Commit record first, then the data. kNotFound when there is no snapshot.
-Status RemoveSnapshot(const std::string& url, const Knobs& knobs);
+Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log);
 
 struct GcOptions {
   double min_age_seconds = 0;  // 0 = the knob
@@ -96,7 +98,7 @@ struct GcResult {
 };
 // Removes what no commit record names and whose marker has not been refreshed for min_age_seconds:
 // at this place, and one folder below it (a folder of snapshots).
-Status CollectGarbage(const std::string& url, const Knobs& knobs, const GcOptions& options,
+Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
                       GcResult* result);
 
 }  // namespace tsnap

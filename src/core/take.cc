@@ -234,12 +234,12 @@ class TakeStory {
     };
     return Protect([&] {
       const auto opened = std::make_shared<Opened>();
-      Status status = engine_.Watched([opened, url = url_, knobs = context_.knobs(),
+      Status status = engine_.Watched([opened, url = url_, session = context_.session(),
                                        ranks = context_.comm().size(), committing = IsCommitter(),
                                        log = context_.log(), durable = options_.durable,
                                        overwrite = options_.overwrite,
                                        refresh_seconds = MarkerRefreshSeconds(context_.knobs())] {
-        TSNAP_ASSIGN(opened->store, OpenSharedStore(url, knobs, ranks, /*create=*/true));
+        TSNAP_ASSIGN(opened->store, OpenSharedStore(url, session, ranks, /*create=*/true));
         if (!committing) return Status::Ok();
         opened->committer =
             std::make_shared<Committer>(opened->store, log, durable, refresh_seconds);
@@ -428,8 +428,8 @@ class TakeStory {
         record.stored_bytes = summary_.stored_bytes;
         record.placement = placement_;
         record.parts = std::move(summary_.parts);
-        Status committed =
-            engine_.Watched([committer = committer_, record] { return committer->Commit(record); });
+        Status committed = engine_.Watched(
+            [committer = committer_, record] { return committer->Commit(record); }, store_);
         if (committed.code() != Code::kTimeout) return committed;
         return Timeout(fmt::format("committing at {}: the snapshot may or may not be there: {}",
                                    store_->url(), committed.message()));
@@ -492,7 +492,7 @@ class RestOfTake final : public Background::Work {
 // A rank that cannot even begin to tell the story says so to the others, who wait for it.
 Status Decline(Context& context, Call call, const Status& why) {
   context.observer().NextNumber();  // as on the other ranks
-  static_cast<void>(context.FinishPending());
+  context.FinishPending();
   return AgreeOnCall(context, call, 0, why);
 }
 

@@ -33,6 +33,23 @@ void KnowsItsRanks() {
   CHECK(!comm->broken());
 }
 
+// What one rank writes all read; another communicator has another memory, and the background none.
+void SharesMemoryOnANode() {
+  auto comm = Open(), other = Open();
+  const std::shared_ptr<NodeMemory> memory = comm->node_memory();
+  CHECK(memory != nullptr && other->node_memory() != nullptr);
+  const auto place = memory->bytes().subspan(static_cast<size_t>(comm->rank()), 1);
+  CHECK(place[0] == std::byte{0});
+  place[0] = static_cast<std::byte>(comm->rank() + 1);
+  CHECK_OK(comm->Barrier());
+  for (int rank = 0; rank < comm->size(); ++rank)
+    CHECK(memory->bytes()[static_cast<size_t>(rank)] == static_cast<std::byte>(rank + 1));
+  CHECK(other->node_memory()->bytes()[0] == std::byte{0});
+  Result<std::unique_ptr<Comm>> twin = comm->MakeTwin();
+  CHECK_OK(twin.status());
+  CHECK((*twin)->node_memory() == nullptr);
+}
+
 void Reductions() {
   auto comm = Open();
   const uint64_t rank = static_cast<uint64_t>(comm->rank());
@@ -247,6 +264,7 @@ void AloneWithoutMpi() {
 constexpr Case kCases[] = {
     {"alone_without_mpi", 1, AloneWithoutMpi},
     {"knows_its_ranks", 1, KnowsItsRanks},
+    {"shares_memory_on_a_node", 1, SharesMemoryOnANode},
     {"reductions", 1, Reductions},
     {"gather", 1, Gather},
     {"broadcasts", 1, Broadcasts},

@@ -102,9 +102,7 @@ Status RefuseWithoutMemory(MPI_Comm user, double timeout_seconds) {
   return Status::NoMemory();
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds) {
+Result<std::unique_ptr<MpiComm>> OpenComm(MPI_Comm user, double timeout_seconds) {
   std::unique_ptr<MpiComm> comm;
   try {
     comm = std::make_unique<MpiComm>(timeout_seconds);
@@ -113,6 +111,25 @@ Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds)
     return RefuseWithoutMemory(user, timeout_seconds);
   }
   TSNAP_TRY(comm->Open(user));
+  return comm;
+}
+
+// Null where it cannot be had.
+template <class Make>
+std::shared_ptr<NodeMemory> NodeMemoryFrom(Make&& make) {
+  try {
+    Result<std::shared_ptr<NodeMemory>> made = make();
+    return made.ok() ? std::move(made).value() : nullptr;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds) {
+  TSNAP_ASSIGN(std::unique_ptr<MpiComm> comm, OpenComm(user, timeout_seconds));
+  TSNAP_TRY(comm->ShareNodeMemory());
   return std::unique_ptr<Comm>(std::move(comm));
 }
 
@@ -132,13 +149,13 @@ MpiComm::~MpiComm() {
 
 Result<std::unique_ptr<Comm>> MpiComm::MakeTwin() {
   TSNAP_TRY(Usable("preparing the background"));
-  Result<std::unique_ptr<Comm>> twin = MakeMpiComm(*comm_, manner_.timeout_seconds);
+  Result<std::unique_ptr<MpiComm>> twin = OpenComm(*comm_, manner_.timeout_seconds);
   if (!twin.ok()) {
     if (twin.status().code() != Code::kNoMemory) broken_ = true;  // MPI may still work on it
-    return twin;
+    return std::move(twin).status();
   }
-  static_cast<MpiComm&>(**twin).GoToBackground();
-  return twin;
+  (*twin)->GoToBackground();
+  return std::unique_ptr<Comm>(std::move(twin).value());
 }
 
 void MpiComm::GoToBackground() {
@@ -193,6 +210,36 @@ Status MpiComm::CountLocalRanks() {
   TSNAP_TRY(Gather(mine));
   const uint64_t* const nodes = in_flight_->gather_out.get();
   local_ranks_ = static_cast<int>(std::count(nodes, nodes + size_, mine));
+  return Status::Ok();
+}
+
+// The lowest rank of each node makes it and tells the others where it is, by messages: a
+// communicator of the node would be a blocking call. Only MPI's own failures are failures.
+Status MpiComm::ShareNodeMemory() {
+  constexpr std::string_view kOperation = "opening the context";
+  constexpr int kTag = 0;
+  const uint64_t* const nodes = in_flight_->gather_out.get();
+  const auto lowest = static_cast<int>(std::find(nodes, nodes + size_, nodes[rank_]) - nodes);
+  NodeMemory::Address& address = in_flight_->node_address;
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (rank_ != lowest) {
+    TSNAP_TRY(Do(kOperation, [&] {
+      return MPI_Irecv(&address, sizeof address, MPI_BYTE, lowest, kTag, *comm_, &request);
+    }));
+    TSNAP_TRY(Wait(&request, kOperation));
+    node_memory_ = NodeMemoryFrom([&] { return NodeMemory::Open(address); });
+    if (node_memory_ == nullptr) node_memory_ = NodeMemoryFrom(NodeMemory::Create);
+    return Status::Ok();
+  }
+  node_memory_ = NodeMemoryFrom(NodeMemory::Create);
+  if (node_memory_ != nullptr) address = node_memory_->address();
+  for (int rank = rank_ + 1; rank < size_; ++rank) {
+    if (nodes[rank] != nodes[rank_]) continue;
+    TSNAP_TRY(Do(kOperation, [&] {
+      return MPI_Isend(&address, sizeof address, MPI_BYTE, rank, kTag, *comm_, &request);
+    }));
+    TSNAP_TRY(Wait(&request, kOperation));
+  }
   return Status::Ok();
 }
 

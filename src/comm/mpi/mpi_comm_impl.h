@@ -33,6 +33,7 @@ struct InFlight {
   uint64_t gather_in = 0;
   std::unique_ptr<uint64_t[]> gather_out;  // one per rank
   std::array<std::unique_ptr<std::byte[]>, kBcastSlots> bcast;
+  NodeMemory::Address node_address;
 
   std::vector<Message> outgoing;           // pieces after the first are sent from here
   std::vector<Message> incoming;           // and received into here
@@ -62,6 +63,8 @@ class MpiComm final : public Comm {
   // collective.
   Status Prepare(MPI_Comm user);
   Status Open(MPI_Comm user);
+  // Behind it, collective; not for a twin.
+  Status ShareNodeMemory();
   // From here on another thread uses it, in the background: it sleeps longer, and goes on in visits
   // where MPI allows one thread only.
   void GoToBackground();
@@ -69,6 +72,7 @@ class MpiComm final : public Comm {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int local_ranks() const override { return local_ranks_; }
+  std::shared_ptr<NodeMemory> node_memory() override { return node_memory_; }
   bool broken() const override { return broken_; }
   void Break() override;
   void set_timeout_seconds(double seconds) override { manner_.timeout_seconds = seconds; }
@@ -137,6 +141,7 @@ class MpiComm final : public Comm {
   int rank_ = 0;
   int size_ = 1;
   int local_ranks_ = 1;
+  std::shared_ptr<NodeMemory> node_memory_;
   std::atomic<bool> broken_{false};
   Backoff::Manner manner_;
   uint32_t exchange_count_ = 0;
