@@ -11,7 +11,6 @@
 #include "capi/config.h"
 #include "capi/guard.h"
 #include "capi/structs.h"
-#include "format/native/names.h"
 #include "tsnap/snapshot.h"
 
 namespace tsnap::capi {
@@ -173,7 +172,7 @@ const char* FileOf(tsnap_snapshot* snapshot, const Extent& extent) {
   const std::lock_guard lock(snapshot->mutex);
   std::string& file = snapshot->files[{extent.writer, extent.slab}];
   if (file.empty())
-    file = native::SlabKey(snapshot->snapshot->record().id, extent.writer, extent.slab);
+    file = snapshot->snapshot->record().slab_names().Key(extent.writer, extent.slab);
   return file.c_str();
 }
 

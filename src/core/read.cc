@@ -84,7 +84,7 @@ Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target,
   Box box;
   TSNAP_TRY(CheckTarget(object.meta, target, &box));
   TSNAP_ASSIGN(const std::vector<Extent> extents, ExtentsMeeting(object, box));
-  ReadJob job{store_, record_.id, {}, {QualifiedPath(object.meta)}, options.verify, {}};
+  ReadJob job{store_, record_.slab_names(), {}, {QualifiedPath(object.meta)}, options.verify, {}};
   TSNAP_TRY(AddObjectReads(object, extents, {{box, target.memory}}, 0, &job.items));
 
   // A budget of its own wants buffers of its own.

@@ -115,7 +115,7 @@ class ReplicatedReading {
   // What this rank reads in the next round is announced, so that the disk works during the
   // broadcasts.
   Status ReadUnit(size_t number, ByteSpan buffer) {
-    ReadJob job{job_.store, job_.id, {}, {}, job_.verify, {}};
+    ReadJob job{job_.store, job_.slabs, {}, {}, job_.verify, {}};
     for (const Share& share : units_[number].shares) {
       job.items.push_back(ItemOf(share, buffer));
       job.items.back().object = static_cast<uint32_t>(job.names.size());

@@ -12,6 +12,7 @@
 #include "catalog/index.h"
 #include "comm/comm.h"
 #include "engine/engine.h"
+#include "format/native/names.h"
 #include "store/store.h"
 
 namespace tsnap {
@@ -24,7 +25,7 @@ struct ReplicatedTarget {
 
 struct ReplicatedJob {
   std::shared_ptr<Store> store;
-  std::string id;
+  native::SlabNames slabs;
   std::vector<ReplicatedTarget> targets;
   bool verify = true;
 };

@@ -195,7 +195,7 @@ class RestoreStory {
     return Agree(
         comm_, Protect([&] {
           job->store = store_;
-          job->id = record_.id;
+          job->slabs = record_.slab_names();
           job->verify = options_.verify;
           for (size_t s = 0; s < sharded.size(); ++s)
             TSNAP_TRY(AddReads(sharded[s], extents[s], job));
@@ -223,7 +223,7 @@ class RestoreStory {
 
   Status PlanTogether(ReplicatedJob* job) {
     job->store = store_;
-    job->id = record_.id;
+    job->slabs = record_.slab_names();
     job->verify = options_.verify;
     for (size_t i = 0; i < description_.objects.size(); ++i) {
       if (resolution_.records[i].meta.path.empty() || !ReadTogether(i)) continue;

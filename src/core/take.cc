@@ -316,11 +316,13 @@ class TakeStory {
     return Status::Ok();
   }
 
+  native::SlabNames Slabs() const { return {id_, store_->traits().hashed_slab_names}; }
+
   WriteJob MakeJob() {
     plan_ = context_.planned().plan;
     placement_ = context_.planned().survey.placement;
     return {store_,
-            id_,
+            Slabs(),
             static_cast<uint32_t>(context_.comm().rank()),
             std::shared_ptr<const WritePlan>(plan_, &plan_->plan),
             SourcesOf(*plan_, description_.objects),
@@ -387,19 +389,19 @@ class TakeStory {
     Status local;
     if (IsCommitter() && options_.durable) {
       local = Protect([&] {
-        return engine_.Watched([store = store_, id = id_, ranks = comm.size()] {
-          return SyncFolders(*store, id, ranks);
+        return engine_.Watched([store = store_, slabs = Slabs(), ranks = comm.size()] {
+          return SyncFolders(*store, slabs, ranks);
         });
       });
     }
     return MayExist(Agree(comm, local.ok() ? Cancelled() : std::move(local)));
   }
 
-  static Status SyncFolders(Store& store, const std::string& id, int ranks) {
+  static Status SyncFolders(Store& store, const native::SlabNames& slabs, int ranks) {
     std::set<std::string> folders;
     for (int rank = 0; rank < ranks; rank += 256)
-      folders.insert(native::SlabFolder(id, static_cast<uint32_t>(rank)));
-    folders.insert({id + "/data", id + "/index", id, ""});
+      folders.insert(slabs.Folder(static_cast<uint32_t>(rank)));
+    folders.insert({slabs.id + "/data", slabs.id + "/index", slabs.id, ""});
     for (const std::string& folder : folders) {
       Status synced = store.SyncFolder(folder);
       if (!synced.ok() && synced.code() != Code::kNotFound)
@@ -427,6 +429,7 @@ class TakeStory {
         record.raw_bytes = summary_.raw_bytes;
         record.stored_bytes = summary_.stored_bytes;
         record.placement = placement_;
+        record.hashed_slab_names = store_->traits().hashed_slab_names;
         record.parts = std::move(summary_.parts);
         Status committed = engine_.Watched(
             [committer = committer_, record] { return committer->Commit(record); }, store_);

@@ -53,7 +53,7 @@ Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
   uint64_t done_bytes = 0;
   TSNAP_ASSIGN(const std::vector<const ObjectRecord*>* objects, Objects());
   for (const ObjectRecord* object : *objects) {
-    ReadJob job{store_, record_.id, {}, {QualifiedPath(object->meta)}, true, {}};
+    ReadJob job{store_, record_.slab_names(), {}, {QualifiedPath(object->meta)}, true, {}};
     uint64_t found_bytes = 0;
     std::vector<Box> boxes;
     AddChecks(object->extents, object->meta.item_bytes, &job);

@@ -12,7 +12,6 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
-#include "format/native/names.h"
 #include "plan/reshard.h"
 #include "stage/stager.h"
 
@@ -173,9 +172,7 @@ class Reading {
       first = Status(status).While("reading object", job_.names[job_.items[part.item].object]);
   }
 
-  std::string KeyOf(const Fetch& fetch) const {
-    return native::SlabKey(job_.id, fetch.writer, fetch.slab);
-  }
+  std::string KeyOf(const Fetch& fetch) const { return job_.slabs.Key(fetch.writer, fetch.slab); }
 
   static Mapping MappingOf(const ReadItem& item) {
     return {item.memory, item.memory_box, item.extent.box, item.extent.order};

@@ -14,6 +14,7 @@
 #include "catalog/array_view.h"
 #include "catalog/extent.h"
 #include "engine/engine.h"
+#include "format/native/names.h"
 
 namespace tsnap {
 
@@ -30,7 +31,7 @@ struct ReadItem {
 
 struct ReadJob {
   std::shared_ptr<Store> store;
-  std::string id;  // of the snapshot
+  native::SlabNames slabs;
   std::vector<ReadItem> items;
   std::vector<std::string> names;  // of the objects, for messages
   bool verify = true;

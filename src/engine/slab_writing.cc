@@ -9,7 +9,6 @@
 #include "base/knobs.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
-#include "format/native/names.h"
 
 namespace tsnap {
 
@@ -112,8 +111,7 @@ Status SlabWriting::Open(uint32_t number, SlabFile* slab) {
   std::lock_guard lock(slab->mutex);
   if (slab->writer) return Status::Ok();
   const WriteLayout layout = LayoutOf(number);
-  TSNAP_ASSIGN(slab->writer,
-               job_.store->Create(native::SlabKey(job_.id, job_.writer, number), layout));
+  TSNAP_ASSIGN(slab->writer, job_.store->Create(job_.slabs.Key(job_.writer, number), layout));
   slab->end = layout.bytes;
   return Status::Ok();
 }
@@ -145,7 +143,7 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
   }
   Status finished = slab->writer->Finish(slab->end, job_.durable);
   slab->writer.reset();
-  return std::move(finished).While("finishing", native::SlabKey(job_.id, job_.writer, number));
+  return std::move(finished).While("finishing", job_.slabs.Key(job_.writer, number));
 }
 
 uint64_t SlabWriting::RawBytesOf(const Segment& segment) const {

@@ -18,6 +18,7 @@
 #include "catalog/array_view.h"
 #include "catalog/extent.h"
 #include "engine/engine.h"
+#include "format/native/names.h"
 #include "plan/batch.h"
 #include "stage/buffer_pool.h"
 #include "stage/stager.h"
@@ -34,7 +35,7 @@ struct WriteSource {
 
 struct WriteJob {
   std::shared_ptr<Store> store;
-  std::string id;  // of the snapshot
+  native::SlabNames slabs;
   uint32_t writer = 0;
   std::shared_ptr<const WritePlan> plan;
   std::vector<WriteSource> sources;

@@ -25,7 +25,7 @@ void Check(std::string_view text) {
   const auto reread = native::DecodeRecord(AsBytes(*again));
   if (!reread.ok() || reread->id != record->id || reread->metadata != record->metadata ||
       reread->parts.size() != record->parts.size() || reread->world_size != record->world_size ||
-      reread->object_count != record->object_count) {
+      reread->object_count != record->object_count || reread->hashed_slab_names != record->hashed_slab_names) {
     std::abort();
   }
 }

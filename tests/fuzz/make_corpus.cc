@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
     native::CommitRecord record = samples::RandomRecord(&random, static_cast<size_t>(1 + i));
     record.id = std::string(31, '0') + static_cast<char>('a' + i);  // the same at every run
     ok = ok && Write(folder + "/record/" + std::to_string(i) + ".json", AsBytes(*native::EncodeRecord(record)));
+    record.hashed_slab_names = true;
+    if (i == 0) ok = ok && Write(folder + "/record/hashed.json", AsBytes(*native::EncodeRecord(record)));
   }
   if (!ok) std::fprintf(stderr, "%s: cannot write there\n", folder.c_str());
   return ok ? 0 : 1;

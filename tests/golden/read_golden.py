@@ -42,6 +42,23 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
+def xxh3(data):
+    """H of 1 to 8 bytes, as folder numbers have."""
+    mask, size = (1 << 64) - 1, len(data)
+    if size <= 3:
+        h = data[0] << 16 | data[size >> 1] << 24 | data[-1] | size << 8
+        h ^= 0x396CFEB8 ^ 0xBE4BA423
+        h = (h ^ h >> 33) * 0xC2B2AE3D27D4EB4F & mask
+        h = (h ^ h >> 29) * 0x165667B19E3779F9 & mask
+        return h ^ h >> 32
+    h = struct.unpack_from("<I", data, size - 4)[0] | struct.unpack_from("<I", data)[0] << 32
+    h ^= 0x1CAD21F72C81017C ^ 0xDB979083E96DD4DE
+    h ^= ((h << 49 | h >> 15) ^ (h << 24 | h >> 40)) & mask
+    h = h * 0x9FB21C651E98DF25 & mask
+    h = (h ^ (h >> 35) + size) * 0x9FB21C651E98DF25 & mask
+    return h ^ h >> 28
+
+
 def require(condition, what):
     if not condition:
         sys.exit("damaged: " + what)
@@ -132,7 +149,8 @@ class Snapshot:
         require(text[-22:-11] == b',"crc32c":"' and text[-3:] == b'"}\n', "the record does not end with its checksum")
         require(crc32c(text[:-22]) == int(text[-11:-3], 16), "the record's checksum")
         self.record = json.loads(text)
-        require(self.record["format"] == "tsnap" and self.record["format_version"] == 1, "not format 1")
+        require(self.record["format"] == "tsnap" and self.record["format_version"] in (1, 2), "not format 1 or 2")
+        require(self.record.get("slab_names", "hashed") == "hashed", "the slabs' names")
         self.swap = self.record["byte_order"] != sys.byteorder
         self.objects, self.tiles = {}, {}
         for number, part in enumerate(self.record["parts"]):
@@ -158,8 +176,10 @@ class Snapshot:
         return {(e.writer, e.slab, e.offset): e for e in self.tiles.get(found.path, [])}.values()
 
     def raw(self, extent):
-        slab = "%d.%d" % (extent.writer, extent.slab)
-        path = os.path.join(self.place, self.record["id"], "data", str(extent.writer // 256), slab)
+        folder, slab = str(extent.writer // 256), "%d.%d" % (extent.writer, extent.slab)
+        if "slab_names" in self.record:
+            folder = "%04x" % (xxh3(folder.encode()) & 0xFFFF)
+        path = os.path.join(self.place, self.record["id"], "data", folder, slab)
         stored = read(path, extent.offset, extent.stored_bytes)
         require(len(extent.crcs) == -(-len(stored) // BLOCK), "the number of checksums")
         for number, crc in enumerate(extent.crcs):

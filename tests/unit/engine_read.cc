@@ -91,7 +91,7 @@ class Scene {
 
   // The last `soon_count` pieces belong to the next job.
   Status Read(const std::vector<Piece>& pieces, bool verify = true, size_t soon_count = 0) {
-    ReadJob job{store, "id", {}, {}, verify, {}};
+    ReadJob job{store, {"id", false}, {}, {}, verify, {}};
     memory_.assign(pieces.size(), {});
     for (size_t i = 0; i < pieces.size(); ++i) {
       const Piece& piece = pieces[i];

@@ -135,13 +135,14 @@ struct Setup {
     knobs.io_timeout_seconds = 20;
     return knobs;
   }
+  static native::SlabNames Slabs() { return {std::string(32, 'a'), false}; }
   WriteJob Job() {
     WriteSource source;
     source.memory_box.ndim = 1;
     source.memory_box.shape[0] = static_cast<int64_t>(values.size());
     source.memory = ContiguousView(Dtype::kUint64, 8, 1, source.memory_box.shape, reinterpret_cast<std::byte*>(values.data()));
     source.name = "a";
-    return {store, std::string(32, 'a'), 0, plan, {source}, codec, false};
+    return {store, Slabs(), 0, plan, {source}, codec, false};
   }
   void CheckStored(const std::vector<Extent>& extents) {
     cr_assert_eq(extents.size(), plan->extents.size());
@@ -149,7 +150,7 @@ struct Setup {
     for (const Extent& extent : extents) {
       cr_assert_eq(extent.stored_bytes, extent.raw_bytes);
       Bytes bytes(extent.raw_bytes);
-      cr_assert(store->ReadAt(native::SlabKey(std::string(32, 'a'), 0, extent.slab), extent.offset, bytes).ok());
+      cr_assert(store->ReadAt(Slabs().Key(0, extent.slab), extent.offset, bytes).ok());
       for (size_t i = 0; i < bytes.size(); i += 8, ++next) {
         uint64_t value = 0;
         std::memcpy(&value, &bytes[i], 8);

@@ -13,9 +13,13 @@ Test(format_names, keys_are_those_of_the_format_page) {
   cr_assert_eq(MarkerKey(id), id + "/taking");
   cr_assert_eq(IndexKey(id, 0), id + "/index/00000");
   cr_assert_eq(IndexKey(id, 1234567), id + "/index/1234567");
-  cr_assert_eq(SlabFolder(id, 255), id + "/data/0");
-  cr_assert_eq(SlabKey(id, 256, 0), id + "/data/1/256.0");
-  cr_assert_eq(SlabKey(id, 99999, 12), id + "/data/390/99999.12");
+  const SlabNames plain{id, false}, hashed{id, true};
+  cr_assert_eq(plain.Folder(255), id + "/data/0");
+  cr_assert_eq(plain.Key(256, 0), id + "/data/1/256.0");
+  cr_assert_eq(plain.Key(99999, 12), id + "/data/390/99999.12");
+  cr_assert_eq(hashed.Folder(255), id + "/data/1055");
+  cr_assert_eq(hashed.Key(256, 0), id + "/data/f158/256.0");
+  cr_assert_eq(hashed.Key(99999, 12), id + "/data/12a5/99999.12");
 }
 
 Test(format_names, new_ids_are_ids_and_differ) {

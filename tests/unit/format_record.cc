@@ -65,12 +65,15 @@ Code CodeOf(const std::function<void(Members*)>& change) {
 Test(format_record, what_is_written_is_read_back) {
   samples::Random random = samples::Random::Printed("format_record");
   for (int round = 0; round < 200; ++round) {
-    const CommitRecord record = samples::RandomRecord(&random, static_cast<size_t>(random.Between(1, 40)));
+    CommitRecord record = samples::RandomRecord(&random, static_cast<size_t>(random.Between(1, 40)));
+    record.hashed_slab_names = random.OneIn(2);
     const auto text = EncodeRecord(record);
     cr_assert(text.ok(), "%s", text.status().message().c_str());
     const auto read = Decode(*text);
     cr_assert(read.ok(), "%s", read.status().message().c_str());
-    cr_assert_eq(read->format_version, kFormatVersion);
+    cr_assert_eq(read->format_version, record.hashed_slab_names ? 2 : 1);
+    cr_assert_eq(read->hashed_slab_names, record.hashed_slab_names);
+    cr_assert(read->slab_names().id == record.id && read->slab_names().hashed == record.hashed_slab_names);
     cr_assert(read->id == record.id && read->library_version == record.library_version);
     cr_assert(read->byte_order == record.byte_order && read->metadata == record.metadata);
     cr_assert(read->world_size == record.world_size && read->created_unix_seconds == record.created_unix_seconds);
@@ -127,6 +130,26 @@ Test(format_record, unknown_members_are_ignored_wherever_they_stand) {
                Code::kOk);
 }
 
+// An old reader must refuse what it would look for under other names, and nothing else.
+Test(format_record, only_what_an_old_reader_must_not_overlook_is_version_2) {
+  samples::Random random(6);
+  CommitRecord record = samples::RandomRecord(&random, 1);
+  cr_assert_eq(EncodeRecord(record)->find("\"format_version\":1,"), 18u);
+  cr_assert_eq(EncodeRecord(record)->find("slab_names"), std::string::npos);
+  record.format_version = 2;   // as it may have been read
+  cr_assert_eq(EncodeRecord(record)->find("\"format_version\":1,"), 18u);
+  record.hashed_slab_names = true;
+  cr_assert_eq(EncodeRecord(record)->find("\"format_version\":2,"), 18u);
+  cr_assert_neq(EncodeRecord(record)->find("\"slab_names\":\"hashed\""), std::string::npos);
+}
+
+Test(format_record, version_2_without_hashed_names_is_fine) {
+  Members members;
+  members.version = R"("format_version":2)";
+  const auto read = Decode(Seal(members.Body()));
+  cr_assert(read.ok() && !read->hashed_slab_names && read->format_version == 2);
+}
+
 Test(format_record, a_newer_format_is_unsupported_and_says_which) {
   Members members;
   members.version = R"("format_version":7)";
@@ -144,6 +167,11 @@ Test(format_record, hostile_members_are_refused) {
       {"another format", [](Members* m) { m->format = R"("format":"zarr")"; }},
       {"version 0", [](Members* m) { m->version = R"("format_version":0)"; }},
       {"version text", [](Members* m) { m->version = R"("format_version":"1")"; }},
+      {"slab names in version 1", [](Members* m) { m->more = R"("slab_names":"hashed")"; }},
+      {"slab names of another kind", [](Members* m) { m->version = R"("format_version":2)", m->more = R"("slab_names":"sorted")"; }},
+      {"slab names empty", [](Members* m) { m->version = R"("format_version":2)", m->more = R"("slab_names":"")"; }},
+      {"slab names a number", [](Members* m) { m->version = R"("format_version":2)", m->more = R"("slab_names":1)"; }},
+      {"slab names twice", [](Members* m) { m->version = R"("format_version":2)", m->more = R"("slab_names":"hashed","slab_names":"hashed")"; }},
       {"id that climbs out", [](Members* m) { m->id = R"("id":"../../../../../../../../../../..")"; }},
       {"upper-case id", [](Members* m) { m->id = R"("id":"0123456789ABCDEF0123456789abcdef")"; }},
       {"short id", [](Members* m) { m->id = R"("id":"0123")"; }},

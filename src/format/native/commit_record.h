@@ -9,10 +9,12 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "catalog/placement.h"
+#include "format/native/names.h"
 
 namespace tsnap::native {
 
-inline constexpr int kFormatVersion = 1;
+// The newest that is read; what is written has the oldest that says all of it.
+inline constexpr int kFormatVersion = 2;
 inline constexpr uint64_t kMaxRecordBytes = 64u << 20;
 
 struct PartInfo {
@@ -21,7 +23,7 @@ struct PartInfo {
 };
 
 struct CommitRecord {
-  int format_version = kFormatVersion;
+  int format_version = 1;  // as it was read; when written it follows from the rest
   std::string id;
   std::string library_version;
   std::string byte_order;  // "little" or "big": of everything in the slabs
@@ -32,7 +34,10 @@ struct CommitRecord {
   int64_t object_count = 0;  // private objects count once per rank
   uint64_t raw_bytes = 0, stored_bytes = 0;
   Placement placement;
-  std::vector<PartInfo> parts;  // placement.parts of them
+  std::vector<PartInfo> parts;     // placement.parts of them
+  bool hashed_slab_names = false;  // from version 2 on
+
+  SlabNames slab_names() const { return {id, hashed_slab_names}; }
 };
 
 std::string NativeByteOrder();

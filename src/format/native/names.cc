@@ -54,12 +54,14 @@ std::string IndexKey(const std::string& id, uint64_t part) {
   return fmt::format("{}/index/{:05}", id, part);
 }
 
-std::string SlabFolder(const std::string& id, uint32_t writer) {
-  return fmt::format("{}/data/{}", id, writer / kWritersPerFolder);
+std::string SlabNames::Folder(uint32_t writer) const {
+  const std::string number = fmt::format("{}", writer / kWritersPerFolder);
+  if (!hashed) return fmt::format("{}/data/{}", id, number);
+  return fmt::format("{}/data/{:04x}", id, Hash64(number) & 0xffff);
 }
 
-std::string SlabKey(const std::string& id, uint32_t writer, uint32_t slab) {
-  return fmt::format("{}/data/{}/{}.{}", id, writer / kWritersPerFolder, writer, slab);
+std::string SlabNames::Key(uint32_t writer, uint32_t slab) const {
+  return fmt::format("{}/{}.{}", Folder(writer), writer, slab);
 }
 
 std::string NewId() {

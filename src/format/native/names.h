@@ -9,11 +9,19 @@ namespace tsnap::native {
 
 inline constexpr const char* kRecordKey = "tsnap.json";
 
-std::string MarkerKey(const std::string& id);                    // "<id>/taking"
-std::string IndexKey(const std::string& id, uint64_t part);      // "<id>/index/00000"
-std::string SlabFolder(const std::string& id, uint32_t writer);  // "<id>/data/<writer/256>"
-std::string SlabKey(const std::string& id, uint32_t writer,
-                    uint32_t slab);  // "<id>/data/<writer/256>/<writer>.<slab>"
+std::string MarkerKey(const std::string& id);                // "<id>/taking"
+std::string IndexKey(const std::string& id, uint64_t part);  // "<id>/index/00000"
+
+// Where the slabs of a snapshot are: in a folder for each 256 writers, whose name is its number, or
+// a hash of it that spreads names over the partitions of an object store.
+struct SlabNames {
+  std::string id;  // of the snapshot
+  bool hashed = false;
+
+  std::string Folder(uint32_t writer) const;              // "<id>/data/<folder>"
+  std::string Key(uint32_t writer, uint32_t slab) const;  // "<id>/data/<folder>/<writer>.<slab>"
+};
+
 // A new snapshot id: 32 lower-case hexadecimal digits from the system's random source.
 std::string NewId();
 bool IsId(const std::string& text);

@@ -68,7 +68,7 @@ class RecordReader final : public nlohmann::json_sax<nlohmann::json> {
   static const Member* FirstMissing(const std::vector<Member>& members);
 
   CommitRecord record_;
-  std::string format_, part_crc_;
+  std::string format_, part_crc_, slab_names_;
   uint64_t version_ = 0;
   uint64_t bytes_in_parts_ = 0;
   PartInfo part_;
@@ -83,6 +83,7 @@ class RecordReader final : public nlohmann::json_sax<nlohmann::json> {
       {"object_count", &record_.object_count, 0, kMaxInt64},
       {"raw_bytes", &record_.raw_bytes, 0, kMaxInt64},
       {"stored_bytes", &record_.stored_bytes, 0, kMaxInt64},
+      {"slab_names", &slab_names_, 1, kMaxShortText, Place::kOutside, true},
       {"placement", {}, 0, 0, Place::kPlacement},
       {"parts", {}, 0, 0, Place::kParts},
       {"metadata", &record_.metadata, 0, kMaxRecordBytes, Place::kOutside, true},
@@ -238,6 +239,8 @@ Status RecordReader::Finish() {
     failure_ = "its snapshot id is not 32 lower-case hexadecimal digits";
   if (!failure_ && record_.byte_order != "little" && record_.byte_order != "big")
     failure_ = "its byte order is unknown";
+  if (!failure_ && !slab_names_.empty() && (version_ < 2 || slab_names_ != "hashed"))
+    failure_ = "its slabs have names of an unknown kind";
   if (!failure_ && record_.parts.size() != record_.placement.parts) {
     failure_ = fmt::format("it lists {} index parts, but places objects in {}",
                            record_.parts.size(), record_.placement.parts);
@@ -246,8 +249,9 @@ Status RecordReader::Finish() {
     failure_ = "it counts objects, but its index is empty";
   if (failure_) return Corrupt("the commit record is damaged: " + *failure_);
   record_.format_version = static_cast<int>(version_);
-  record_.has_metadata =
-      std::any_of(top_.begin(), top_.end(), [](const Member& m) { return m.optional && m.seen; });
+  record_.hashed_slab_names = !slab_names_.empty();
+  record_.has_metadata = std::any_of(
+      top_.begin(), top_.end(), [](const Member& m) { return m.name == "metadata" && m.seen; });
   return Status::Ok();
 }
 
