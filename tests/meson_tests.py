@@ -26,8 +26,8 @@ def programs(build, wanted):
         if not wanted.intersection(suite.split(":", 1)[-1] for suite in test["suite"]):
             continue
         for word in test["cmd"]:
-            path = pathlib.Path(word)
-            if path.is_absolute() and path.is_relative_to(build.resolve()):
+            path = build.resolve() / word   # a program behind another one is named relative to the build folder
+            if path.is_relative_to(build.resolve()):
                 found.add(str(path.relative_to(build.resolve())))
     built = {name for target in json.loads((build / "meson-info" / "intro-targets.json").read_text())
              for name in target["filename"]}

@@ -13,7 +13,7 @@ the core again under ASan+UBSan and under TSan, the fuzzers for a moment, progra
 against an installed tsnap, and examples/quickstart.sh.
 
   --quick         Meson tests and consumers only: no sanitizers, no fuzzers, no quickstart
-  --long          property and fault tests draw many more cases
+  --long          property and fault tests draw many more cases; object stores on disk, and on Swift as well as on Ceph
   --kills N       how often the kill -9 test kills a job (100)
   --fuzz SECONDS  how long each fuzzer runs (15)
   --sanitize      every suite under ASan+UBSan, those with MPI as well; nothing else
@@ -38,7 +38,9 @@ while [ $# -gt 0 ]; do
     --sanitize) mode=sanitize ;;
     --mpich) mode=mpich ;;
     --bench) bench=1 ;;
-    --long) TSNAP_TEST_LONG=1; export TSNAP_TEST_LONG ;;
+    --long)
+      TSNAP_TEST_LONG=1 TSNAP_SERVERS_STORE=${TSNAP_SERVERS_STORE:-bluestore}
+      export TSNAP_TEST_LONG TSNAP_SERVERS_STORE ;;
     --kills | --fuzz | --suite)
       [ $# -ge 2 ] || fail "$1 wants a value; see --help"
       case $1$2 in --suite*) ;; *[!0-9]) fail "$1 wants a number, not \"$2\"" ;; esac
@@ -193,11 +195,20 @@ finish() {
 }
 
 case $mode in
-  mpich) install_packages build test mpich ;;
-  *) install_packages build test ;;
+  mpich) install_packages build test servers mpich ;;
+  *) install_packages build test servers ;;
 esac
+[ "${TSNAP_TEST_LONG:-0}" = 0 ] || install_packages swift
 [ "$bench" = 0 ] || install_packages bench
 root=$(build_root) || fail "no place to build in: set TSNAP_BUILD_ROOT"
+# The tests of all build folders share the servers of object stores, which are there for longer than it takes to come back to them.
+# What was to be installed is not a reason to skip.
+TSNAP_SERVERS_RUN=${TSNAP_SERVERS_RUN:-$root/servers} TSNAP_SERVERS_IDLE_SECONDS=${TSNAP_SERVERS_IDLE_SECONDS:-60}
+export TSNAP_SERVERS_RUN TSNAP_SERVERS_IDLE_SECONDS
+[ "${TSNAP_SKIP_SETUP:-0}" = 1 ] || { TSNAP_SERVERS_REQUIRED=1; export TSNAP_SERVERS_REQUIRED; }
+trap 'python3 "$tsnap_source/tests/servers/with_servers.py" --end' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 # A sanitizer's finding ends the test; what MPI and its helpers leak at exit is not ours.
 ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1}
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}

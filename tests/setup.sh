@@ -44,15 +44,33 @@ install_packages() {
     if [ -t 0 ]; then as_root="sudo"; else as_root="sudo -n"; fi
   fi
   say "Installing:$missing"
+  case " $* " in *" servers "* | *" swift "*) hold_services ;; esac
   install_log=$(mktemp "${TMPDIR:-/tmp}/tsnap-install.XXXXXX") || fail "cannot create a temporary file"
   if ! { $as_root apt-get update -q &&
          $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
        } </dev/null >"$install_log" 2>&1; then
+    release_services
     tail -n 20 "$install_log" >&2
     rm -f "$install_log"
     fail "apt-get could not install:$missing"
   fi
+  release_services
   rm -f "$install_log"
+}
+
+# The packages of servers would start them; the tests start their own. Debian asks this file whether it may; one that is there
+# already is somebody else's decision.
+policy=/usr/sbin/policy-rc.d
+held=0
+hold_services() {
+  [ -e "$policy" ] && return 0
+  held=1
+  $as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+}
+release_services() {
+  [ "$held" = 0 ] && return 0
+  held=0
+  $as_root rm -f "$policy"
 }
 
 # build_root: prints the folder that holds all build folders: build/ of the repository, or, where the

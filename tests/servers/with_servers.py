@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs a command beside the servers that it wants, with a bucket of its own, and ends with the command's exit status.
 
-    with_servers.py [--run FOLDER] [--stop] SERVER... -- COMMAND ARGUMENT...
+    with_servers.py [--run FOLDER] [--long] SERVER... -- COMMAND ARGUMENT...
+    with_servers.py [--run FOLDER] --end        ends the servers that nobody uses
 
     ceph     Ceph RADOS Gateway: S3_ENDPOINT, S3_ENDPOINT_TLS, S3_CA, S3_REGION, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
              and TSNAP_S3_ENDPOINT, TSNAP_S3_REGION, TSNAP_CA_FILE, TSNAP_S3_ADDRESSING so that s3://$S3_BUCKET/... leads there
@@ -12,12 +13,12 @@
     silent   a server that accepts connections and never answers: SILENT_ENDPOINT
 
 Ceph and Swift are slow to start, so commands that run at the same time or soon after each other share them: the first one starts a
-keeper, which ends the server and removes its data when nobody has used it for TSNAP_SERVERS_IDLE_SECONDS (20), or with --stop as
-soon as nobody uses it. Users hold a lock that the kernel drops with them, so nobody has to say goodbye. The others are started
-for each command and die with it. TSNAP_SERVERS_RUN, or else --run, is the folder for all of this.
+keeper, which ends the server and removes its data when nobody has used it for TSNAP_SERVERS_IDLE_SECONDS (20), or at --end. Users
+hold a lock that the kernel drops with them, so nobody has to say goodbye. The others are started for each command and die with it.
+TSNAP_SERVERS_RUN, or else --run, is the folder for all of this.
 
 TSNAP_SERVERS_STORE=bluestore keeps Ceph's data on disk. What a machine lacks is a reason to skip (exit status 77), or, with
-TSNAP_SERVERS_REQUIRED=1, to fail.
+TSNAP_SERVERS_REQUIRED=1, to fail. --long: only where TSNAP_TEST_LONG=1, and skipped elsewhere.
 """
 
 import ctypes
@@ -104,39 +105,23 @@ class Shared:
         """Its variables; it stays as long as this process and self.users live."""
         with self.file("lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self.has_keeper():
-                self.env.unlink(missing_ok=True)
-                keeper = subprocess.Popen([sys.executable, __file__, "--keep", self.kind, str(self.folder.parent)],
-                                          stdin=subprocess.DEVNULL, stdout=open(self.log, "w"), stderr=subprocess.STDOUT,
-                                          start_new_session=True)
-                while not self.env.exists():
-                    if keeper.poll() is not None:
+            keeper = None
+            while not self.has_keeper() or not self.env.exists():
+                if not self.has_keeper() and (keeper is None or keeper.poll() is not None):
+                    if keeper is not None:
                         sys.exit(f"{self.kind} does not start:\n{self.log.read_text()[-4000:]}")
-                    time.sleep(0.05)
+                    self.env.unlink(missing_ok=True)
+                    keeper = subprocess.Popen([sys.executable, __file__, "--keep", self.kind, str(self.folder.parent)],
+                                              stdin=subprocess.DEVNULL, stdout=open(self.log, "w"), stderr=subprocess.STDOUT,
+                                              start_new_session=True)
+                time.sleep(0.05)   # one that lives starts or ends the server
             self.users = self.file("users")
             fcntl.flock(self.users, fcntl.LOCK_SH)
         return read_env(self.env)
 
     def has_keeper(self):
-        if not self.env.exists():
-            return False
         with self.file("keeper") as keeper:
             return not locked(keeper)
-
-    def stop(self):
-        """Without waiting for the idle time; others that still use it keep it."""
-        self.users.close()
-        try:
-            os.kill(int((self.folder / "keeper").read_text()), signal.SIGTERM)
-        except (OSError, ValueError):
-            return
-        for _ in range(300):
-            if not self.has_keeper():
-                break
-            with self.file("users") as users:
-                if not locked(users):
-                    break
-            time.sleep(0.1)
 
     def start_server(self):
         env = dict(os.environ)
@@ -195,6 +180,25 @@ class Shared:
                 self.env.unlink()
                 self.stop_server()
                 return
+
+
+def end_servers(run):
+    """Those of this folder that somebody uses stay."""
+    for pid_file in run.glob("*/keeper"):
+        with open(pid_file, "a+") as keeper:
+            if locked(keeper):
+                continue
+        try:
+            os.kill(int(pid_file.read_text()), signal.SIGTERM)
+        except (OSError, ValueError):
+            continue
+        used = 0
+        while used < 10:   # a keeper looks more often than that
+            time.sleep(0.1)
+            with open(pid_file, "a+") as keeper, open(pid_file.parent / "users", "a+") as users:
+                if locked(keeper):
+                    break
+                used = used + 1 if (pid_file.parent / "env").exists() and not locked(users) else 0
 
 
 def locked(file):
@@ -276,14 +280,17 @@ def run_command(command, env):
 
 def main(arguments):
     run = pathlib.Path(os.environ.get("TSNAP_SERVERS_RUN") or pathlib.Path(tempfile.gettempdir()) / f"tsnap-servers-{os.getuid()}")
-    stop = False
     while arguments and arguments[0].startswith("--") and arguments[0] != "--":
         word = arguments.pop(0)
         if word == "--run":
             folder = arguments.pop(0)
             run = run if os.environ.get("TSNAP_SERVERS_RUN") else pathlib.Path(folder)
-        elif word == "--stop":
-            stop = True
+        elif word == "--end":
+            return end_servers(run)
+        elif word == "--long":
+            if os.environ.get("TSNAP_TEST_LONG") != "1":
+                print("only in long runs: TSNAP_TEST_LONG=1")
+                return 77
         else:
             sys.exit(f"unknown option {word}\n{__doc__}")
     if "--" not in arguments:
@@ -335,9 +342,6 @@ def main(arguments):
             except (OSError, RuntimeError) as error:
                 print(f"bucket {bucket} stays until the server ends: {error}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
-        if stop:
-            for one in shared:
-                one.stop()
 
 
 if __name__ == "__main__":

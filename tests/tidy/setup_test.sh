@@ -16,7 +16,7 @@ machine() {
   asked=$folder/$1.asked
   mkdir -p "$bin"
   : >"$asked"
-  for tool in awk tr mktemp tail rm cat dirname env; do ln -s "$(command -v "$tool")" "$bin/$tool"; done
+  for tool in awk tr mktemp tail rm cat dirname env chmod; do ln -s "$(command -v "$tool")" "$bin/$tool"; done
   shift
   for stand_in in "$@"; do
     {
@@ -81,5 +81,14 @@ machine without_network root dpkg-query broken
 install 1
 expect "$folder/out" 'no network'
 expect "$folder/out" 'could not install: meson'
+
+# Servers do not start when they are installed, and what holds them back is gone afterwards.
+machine servers user dpkg-query apt-get sudo
+ln -s "$shell" "$bin/sh"
+(PATH=$bin; export PATH; unset TSNAP_SKIP_SETUP; . "$tsnap_source/tests/setup.sh"; policy=$folder/policy
+ as_root='' held=0; hold_services; [ "$(cat "$policy")" = '#!/bin/sh
+exit 101' ] || echo "nothing holds the services back"; release_services; [ ! -e "$policy" ] || echo "it stays"
+ echo theirs >"$policy"; hold_services; release_services; [ "$(cat "$policy")" = theirs ] || echo "another's file is changed") >"$folder/out" 2>&1
+[ ! -s "$folder/out" ] || { failures=$((failures + 1)); cat "$folder/out"; }
 
 [ "$failures" = 0 ]

@@ -264,6 +264,7 @@ class Objects(Gcs):
 
     def test_checksums_are_verified_and_told(self):
         self.assertEqual(objects.crc32c(b"123456789"), 0xE3069283)
+        self.assertEqual(objects.crc32c_text(b"123456789"), "4waSgw==")
         self.assertEqual(objects.crc32c_by_table()(b"123456789"), 0xE3069283)
         right, wrong = objects.crc32c_text(b"bytes"), objects.crc32c_text(b"bytez")
         little = base64.b64encode(base64.b64decode(right)[::-1]).decode()
