@@ -4,6 +4,10 @@
 
 #include <fmt/format.h>
 
+#if TSNAP_HAS_OBJECT_STORES
+#include "store/gcs/gcs_store.h"
+#include "store/s3/s3_store.h"
+#endif
 #include "store/memory/memory_store.h"
 #include "store/posix/posix_store.h"
 #include "store/store.h"
@@ -30,12 +34,18 @@ struct Scheme {
   std::string_view missing;
 };
 
+#if !TSNAP_HAS_OBJECT_STORES
+constexpr Opener OpenS3Store = nullptr, OpenGcsStore = nullptr;
+#endif
+
 constexpr Scheme kSchemes[] = {
     {"fs", OpenPosix, ""},
     {"mem", OpenMemory, ""},
-    {"s3", nullptr, "built without S3"},
-    {"gs", nullptr, "built without Google Cloud Storage"},
-    {"gcs", nullptr, "built without Google Cloud Storage"},
+    {"s3", OpenS3Store, "built without S3 (libcurl, OpenSSL or pugixml was missing)"},
+    {"gs", OpenGcsStore,
+     "built without Google Cloud Storage (libcurl, OpenSSL or pugixml was missing)"},
+    {"gcs", OpenGcsStore,
+     "built without Google Cloud Storage (libcurl, OpenSSL or pugixml was missing)"},
     {"hdf5", nullptr, "built without HDF5"},
 };
 
@@ -66,9 +76,10 @@ Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Session& se
     return Unsupported(fmt::format("opening {}: {}: use a folder (a plain path or fs://path)", url,
                                    scheme.missing));
   }
-  return Invalid(fmt::format(
-      "opening {}: unknown scheme \"{}\"; known are a plain path, fs://path and mem://name", url,
-      scheme_name));
+  return Invalid(
+      fmt::format("opening {}: unknown scheme \"{}\"; known are a plain path, fs://path, "
+                  "s3://bucket/prefix, gs://bucket/prefix and mem://name",
+                  url, scheme_name));
 }
 
 }  // namespace tsnap
