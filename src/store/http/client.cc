@@ -94,12 +94,13 @@ class CurlClient final : public Client {
 
   Result<Response> Finish(const Request& request, Transfer* transfer) {
     Result<Response> outcome = transfer->TakeResponse();
-    const bool answered = transfer->has_answer();
+    // A handle that ran out of memory may stay unusable; after any failure another one is made.
+    if (!transfer->has_answer()) return outcome;
     EasyHandle easy = transfer->TakeHandle();
     curl_easy_reset(easy.get());
     std::lock_guard lock(mutex_);
     if (idle_handles_.size() < idle_handles_.capacity()) idle_handles_.push_back(std::move(easy));
-    if (answered && !answered_.contains(request.authority)) answered_.insert(request.authority);
+    if (!answered_.contains(request.authority)) answered_.insert(request.authority);
     return outcome;
   }
 
