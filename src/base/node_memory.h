@@ -1,5 +1,6 @@
 // NodeMemory: a little memory that the processes of one job on one node share, zero at first. It
-// has no name in any file system and is gone with the last process: secrets may rest there.
+// has no name in any file system, is left out of core dumps and is gone with the last process:
+// secrets may rest there.
 #pragma once
 
 #include <cstddef>
@@ -13,24 +14,33 @@ namespace tsnap {
 
 class NodeMemory {
  public:
-  static constexpr size_t kBytes = 64 << 10;
+  static constexpr size_t kMappedBytes = 64 << 10;
+  static constexpr size_t kHeaderBytes = 64;  // the nonce, and what keeps bytes() aligned
+  static constexpr size_t kBytes = kMappedBytes - kHeaderBytes;
 
-  // How another process of the same user finds it.
+  // How another process of the same user finds it. Numbers, so that ranks can be told by MPI.
   struct Address {
     uint64_t process = 0, descriptor = 0;  // 0, 0: nowhere, it is private
+    // Written into the memory as well: the same process number in another namespace, or given to
+    // another process meanwhile, must not lead to the memory of another job.
+    uint64_t nonce = 0;
   };
 
   // Memory to share; where the system has none to share, memory of this process only.
   static Result<std::shared_ptr<NodeMemory>> Create();
   // What another process of this node made; it must still be alive. kUnsupported where the system
-  // does not let us (other process namespaces): the caller makes his own.
+  // does not let us (other process namespaces), or where something else is found there: the caller
+  // makes his own.
   static Result<std::shared_ptr<NodeMemory>> Open(const Address& address);
 
   ~NodeMemory();
   NodeMemory(const NodeMemory&) = delete;
   NodeMemory& operator=(const NodeMemory&) = delete;
 
-  std::span<std::byte, kBytes> bytes() const { return std::span<std::byte, kBytes>(data_, kBytes); }
+  // Aligned to 64 bytes; the same memory in every process, at different addresses.
+  std::span<std::byte, kBytes> bytes() const {
+    return std::span<std::byte, kBytes>(data_ + kHeaderBytes, kBytes);
+  }
   const Address& address() const { return address_; }
 
  private:
