@@ -155,6 +155,10 @@ Result<std::shared_ptr<Client>> Client::Make(const ClientOptions& options) {
     TSNAP_TRY(CheckOptions(options));
     TSNAP_TRY(PrepareCurl());
     TSNAP_ASSIGN(Surroundings surroundings, ReadSurroundings(options.ca_file));
+    if (!options.use_proxy) {
+      surroundings.http_proxy.clear();
+      surroundings.https_proxy.clear();
+    }
     if (surroundings.ca_file.empty() && surroundings.ca_folder.empty())
       surroundings.ca_file = BuiltInCaFile();
     auto client = std::make_shared<CurlClient>(options, std::move(surroundings));

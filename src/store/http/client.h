@@ -19,8 +19,9 @@ struct ClientOptions {
   double connect_seconds = 10;  // to connect and to agree on TLS
   double stall_seconds = 60;    // without a byte moved in either direction, once connected
   int most_connections = 64;    // to all hosts; further requests wait for one
-  std::string ca_file;          // instead of the system's certificates; "" = the usual environment
-                                // (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), then the system's
+  bool use_proxy = true;  // false: whatever the environment says, for hosts beside this machine
+  std::string ca_file;    // instead of the system's certificates; "" = the usual environment
+                          // (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), then the system's
 };
 
 class Client {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/status.h"
 #include "store/http/client.h"
@@ -16,7 +17,7 @@ struct CredentialClients {
   std::function<Result<std::shared_ptr<Client>>()> make_near;
 };
 
-// For a store that has this client.
-CredentialClients ClientsBeside(std::shared_ptr<Client> client);
+// For a store that has this client, with these certificates.
+CredentialClients ClientsBeside(std::shared_ptr<Client> client, const std::string& ca_file);
 
 }  // namespace tsnap::http
