@@ -46,15 +46,23 @@ void InThreads(int count, const std::function<void(int)>& function) {
 }
 
 std::unique_ptr<StoreWriter> MustCreate(Store& store, const std::string& key, uint64_t expected_bytes) {
-  Result<std::unique_ptr<StoreWriter>> writer = store.Create(key, expected_bytes);
+  return MustCreate(store, key, WriteLayout{expected_bytes, {}});
+}
+
+std::unique_ptr<StoreWriter> MustCreate(Store& store, const std::string& key, const WriteLayout& layout) {
+  Result<std::unique_ptr<StoreWriter>> writer = store.Create(key, layout);
   EXPECT_OK(writer);
   return std::move(writer).value();
 }
 
+Status WriteWhole(Store& store, StoreWriter& writer, ConstByteSpan content) {
+  if (!store.traits().whole_objects()) return writer.WriteAt(0, AlignedBytes(content).span());
+  return content.empty() ? Status::Ok() : writer.WriteAt(0, content);
+}
+
 void WriteObject(Store& store, const std::string& key, ConstByteSpan content, bool durable) {
   const std::unique_ptr<StoreWriter> writer = MustCreate(store, key, content.size());
-  const AlignedBytes aligned(content);
-  EXPECT_OK(writer->WriteAt(0, aligned.span()));
+  EXPECT_OK(WriteWhole(store, *writer, content));
   EXPECT_OK(writer->Finish(content.size(), durable));
 }
 

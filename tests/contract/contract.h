@@ -1,5 +1,6 @@
 // The contract of a store: what every one of them promises, as cases that take a place of that store. stores.cc runs all cases on
-// all stores; a new store is accepted when it passes. Knows nothing of any store.
+// all stores; a new store is accepted when it passes. Knows nothing of any store, but that those of whole objects (StoreTraits) promise
+// less of an object that is being written, and ask for more.
 #pragma once
 
 #include <criterion/criterion.h>
@@ -25,10 +26,13 @@ class Place {
 // function, and the promise as a name.
 #define TSNAP_CONTRACT(X)                                                              \
   X(CreateOnce, an_object_is_created_once)                                             \
+  X(CreateIsSilent, where_objects_are_whole_creating_asks_for_nothing)                 \
   X(PushChangesNothing, pushing_is_a_hint_that_changes_nothing)                        \
   X(PlaceIsThereOnceUsed, a_place_is_there_once_something_is_stored)                   \
   X(CreateRace, of_many_that_create_one_object_one_wins)                               \
   X(ConcurrentWrites, concurrent_writes_at_any_offset_make_the_object)                 \
+  X(Parts, parts_of_a_layout_in_any_order_make_the_object)                             \
+  X(Checksums, a_checksum_that_comes_with_the_bytes_changes_nothing)                   \
   X(FinishSize, finish_sets_the_exact_size)                                            \
   X(ManyWriters, objects_that_are_written_at_once_do_not_mix)                          \
   X(Abandon, an_abandoned_object_leaves_nothing)                                       \
@@ -104,6 +108,9 @@ class AlignedBytes {
 void InThreads(int count, const std::function<void(int)>& function);
 
 std::unique_ptr<StoreWriter> MustCreate(Store& store, const std::string& key, uint64_t expected_bytes = 0);
+std::unique_ptr<StoreWriter> MustCreate(Store& store, const std::string& key, const WriteLayout& layout);
+// The content in one write, as the store wants it: padded, or exactly and not at all when it is empty.
+Status WriteWhole(Store& store, StoreWriter& writer, ConstByteSpan content);
 // Create, write, Finish; the size is exact.
 void WriteObject(Store& store, const std::string& key, ConstByteSpan content, bool durable = false);
 void PutText(Store& store, const std::string& key, const std::string& text);

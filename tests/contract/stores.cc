@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "../objects/object_memory.h"
 #include "contract.h"
 
 namespace tsnap::contract {
@@ -51,6 +52,12 @@ class MemoryPlace final : public Place {
   }
 };
 
+// The strictest of object stores.
+class ObjectPlace final : public Place {
+ public:
+  std::unique_ptr<Store> Open() override { return test::OpenObjectMemory("contract", test::ObjectRules()); }
+};
+
 }  // namespace
 
 #define POSIX_BUFFERED(function, promise)       \
@@ -68,9 +75,15 @@ class MemoryPlace final : public Place {
     MemoryPlace place;                          \
     function(place);                            \
   }
+#define OBJECTS(function, promise)              \
+  Test(objects, promise) {                      \
+    ObjectPlace place;                          \
+    function(place);                            \
+  }
 
 TSNAP_CONTRACT(POSIX_BUFFERED)
 TSNAP_CONTRACT(POSIX_DIRECT)
 TSNAP_CONTRACT(MEMORY)
+TSNAP_CONTRACT(OBJECTS)
 
 }  // namespace tsnap::contract

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "../unit/seeded.h"
+#include "base/checksum.h"
 #include "contract.h"
 
 namespace tsnap::contract {
@@ -19,6 +20,17 @@ bool Contains(const std::string& text, const std::string& part) { return text.fi
 void CreateOnce(Place& place) {
   const auto store = place.Open(), other = place.Open();
   const Bytes content = Pattern(10000, 1);
+  if (store->traits().whole_objects()) {   // whoever finishes last wins, and nothing is seen before
+    const auto first = MustCreate(*store, "a/b/object", content.size()), second = MustCreate(*other, "a/b/object", 10);
+    EXPECT_OK(WriteWhole(*other, *second, Pattern(10, 2)));
+    EXPECT_CODE(store->Stat("a/b/object"), kNotFound);
+    EXPECT_OK(second->Finish(10, false));
+    EXPECT_OK(WriteWhole(*store, *first, content));
+    cr_assert(ReadRange(*store, "a/b/object", 0, 10) == Pattern(10, 2));
+    EXPECT_OK(first->Finish(content.size(), false));
+    cr_assert(ReadRange(*other, "a/b/object", 0, content.size()) == content);
+    return;
+  }
   {
     const auto writer = MustCreate(*store, "a/b/object", content.size());
     EXPECT_CODE(store->Create("a/b/object", 0), kExists);   // also while it is being written
@@ -31,6 +43,20 @@ void CreateOnce(Place& place) {
   EXPECT_OK(store->Remove("a/b/object"));
   WriteObject(*store, "a/b/object", Pattern(10, 2));
   cr_assert(ReadRange(*store, "a/b/object", 0, 10) == Pattern(10, 2));
+}
+
+void CreateIsSilent(Place& place) {
+  const auto store = place.Open();
+  if (!store->traits().whole_objects()) return;
+  EXPECT_CODE(store->Stat("asked/before"), kNotFound);
+  const uint64_t requests = store->counters().requests;
+  cr_assert_gt(requests, 0u);
+  const uint64_t part = store->traits().least_part_bytes;
+  for (const WriteLayout& layout : {WriteLayout{}, WriteLayout{100, {0}}, WriteLayout{2 * part, {0, part}}}) {
+    for (int i = 0; i < 3; ++i) MustCreate(*store, "never/written", layout);
+  }
+  cr_assert_eq(store->counters().requests, requests);
+  cr_assert(Keys(*store, "").empty());
 }
 
 // Pushing is a hint: it changes nothing, whatever range it names.
@@ -53,8 +79,34 @@ void PlaceIsThereOnceUsed(Place& place) {
   cr_assert(place.Open()->HasPlace());
 }
 
+namespace {
+
+// Everyone may create and finish; what is there in the end is one of what they wrote, whole.
+void FinishRace(Place& place) {
+  const auto store = place.Open();
+  for (int round = 0; round < 5; ++round) {
+    const std::string key = "race/" + std::to_string(round);
+    std::vector<Status> statuses(6);
+    InThreads(static_cast<int>(statuses.size()), [&](int i) {
+      const Bytes content = Pattern(20000 + static_cast<uint64_t>(i), static_cast<uint64_t>(i));
+      statuses[static_cast<size_t>(i)] = [&]() -> Status {
+        TSNAP_ASSIGN(const auto writer, store->Create(key, content.size()));
+        TSNAP_TRY(WriteWhole(*store, *writer, content));
+        return writer->Finish(content.size(), false);
+      }();
+    });
+    for (const Status& status : statuses) EXPECT_OK(status);
+    const Result<Bytes> found = store->Get(key, 1 << 20, nullptr);
+    EXPECT_OK(found);
+    cr_assert(found->size() >= 20000 && found->size() < 20006 && *found == Pattern(found->size(), found->size() - 20000));
+  }
+}
+
+}  // namespace
+
 void CreateRace(Place& place) {
   const auto store = place.Open();
+  if (store->traits().whole_objects()) return FinishRace(place);
   for (int round = 0; round < 20; ++round) {
     const std::string key = "race/" + std::to_string(round);
     std::vector<Code> codes(6);
@@ -77,6 +129,7 @@ void CreateRace(Place& place) {
 void ConcurrentWrites(Place& place) {
   test::Seeded random;
   const auto store = place.Open();
+  if (store->traits().whole_objects()) return;   // in parts: see Parts
   for (const bool hinted : {false, true}) {
     const std::string key = hinted ? "data/hinted" : "data/unknown";
     const uint64_t size = 200 * kBlock - static_cast<uint64_t>(random.Int(1, kBlock - 1));
@@ -109,8 +162,79 @@ void ConcurrentWrites(Place& place) {
   }
 }
 
+// Each write from one offset of the layout to the next, or a little less; any store takes that.
+void Parts(Place& place) {
+  test::Seeded random;
+  const auto store = place.Open();
+  const StoreTraits& traits = store->traits();
+  const uint64_t least = std::max(traits.least_part_bytes, kBlock);
+  for (const int64_t count : {1, 2, 3, 5}) {
+    const std::string key = "parts/" + std::to_string(count);
+    WriteLayout layout;
+    for (int64_t i = 0; i < count; ++i) {
+      layout.offsets.push_back(layout.bytes);
+      layout.bytes += i + 1 < count ? AlignUp(least + static_cast<uint64_t>(random.Int(0, 300000)), kBlock) : static_cast<uint64_t>(random.Int(1, 50000));
+    }
+    const Bytes content = Pattern(layout.bytes, random.seed());
+    const AlignedBytes aligned(content);
+    std::vector<size_t> order(layout.offsets.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), random.engine());
+    const auto writer = MustCreate(*store, key, layout);
+    std::vector<Status> statuses(order.size());
+    InThreads(static_cast<int>(order.size()), [&](int i) {
+      const size_t part = order[static_cast<size_t>(i)];
+      const uint64_t begin = layout.offsets[part], end = part + 1 < order.size() ? layout.offsets[part + 1] : layout.bytes;
+      statuses[static_cast<size_t>(i)] = writer->WriteAt(begin, aligned.span().subspan(begin, AlignUp(end - begin, traits.write_alignment)));
+    });
+    for (const Status& status : statuses) EXPECT_OK(status);
+    if (traits.whole_objects()) EXPECT_CODE(store->Stat(key), kNotFound);   // not before it is finished
+    EXPECT_OK(writer->Finish(layout.bytes, false));
+    cr_assert(ReadRange(*store, key, 0, layout.bytes) == content);
+    const Result<Entry> entry = store->Stat(key);
+    EXPECT_OK(entry);
+    cr_assert_eq(entry->bytes, layout.bytes);
+  }
+}
+
+void Checksums(Place& place) {
+  const auto store = place.Open();
+  const uint64_t first = std::max(store->traits().least_part_bytes, kBlock), size = first + kBlock;
+  const Bytes content = Pattern(size, 9);
+  const AlignedBytes aligned(content);
+  const auto writer = MustCreate(*store, "checked", WriteLayout{size, {0, first}});
+  for (const auto& [begin, bytes] : {std::pair{uint64_t{0}, first}, std::pair{first, kBlock}}) {
+    const ConstByteSpan part = aligned.span().subspan(begin, bytes);
+    EXPECT_OK(writer->WriteAt(begin, part, Crc32c(part)));
+  }
+  EXPECT_OK(writer->Finish(size, false));
+  cr_assert(ReadRange(*store, "checked", 0, size) == content);
+  const auto whole = MustCreate(*store, "checked-whole", kBlock);
+  EXPECT_OK(whole->WriteAt(0, aligned.span().first(kBlock), Crc32c(aligned.span().first(kBlock))));
+  EXPECT_OK(whole->Finish(kBlock, false));
+  cr_assert(ReadRange(*store, "checked-whole", 0, kBlock) == Bytes(content.begin(), content.begin() + kBlock));
+}
+
+namespace {
+
+void FinishWholeSize(Store& store) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{1}, kBlock - 1, kBlock, kBlock + 1, 9 * kBlock + 7}) {
+    const std::string key = "size/" + std::to_string(size);
+    WriteObject(store, key, Pattern(size, size));
+    const Result<Entry> entry = store.Stat(key);
+    EXPECT_OK(entry);
+    cr_assert_eq(entry->bytes, size);
+    cr_assert(ReadRange(store, key, 0, size) == Pattern(size, size));
+    Bytes more(size + 1);
+    EXPECT_CODE(store.ReadAt(key, 0, more), kCorrupt);
+  }
+}
+
+}  // namespace
+
 void FinishSize(Place& place) {
   const auto store = place.Open();
+  if (store->traits().whole_objects()) return FinishWholeSize(*store);
   const Bytes content = Pattern(4 * kBlock, 3);
   const AlignedBytes aligned(content);
   for (const uint64_t size : {uint64_t{0}, uint64_t{1}, kBlock - 1, kBlock, kBlock + 1, 4 * kBlock, 4 * kBlock + 1, 9 * kBlock + 7}) {
@@ -142,6 +266,10 @@ void ManyWriters(Place& place) {
     const AlignedBytes aligned(content);
     statuses[static_cast<size_t>(i)] = [&]() -> Status {
       TSNAP_ASSIGN(const auto writer, store->Create("many/folder-" + std::to_string(i % 3) + "/" + std::to_string(i), content.size()));
+      if (store->traits().whole_objects()) {
+        TSNAP_TRY(WriteWhole(*store, *writer, content));
+        return writer->Finish(content.size(), false);
+      }
       for (uint64_t at = 0; at < aligned.span().size(); at += kBlock) {
         TSNAP_TRY(writer->WriteAt(at, aligned.span().subspan(at, kBlock)));
       }
@@ -158,7 +286,7 @@ void ManyWriters(Place& place) {
 void Abandon(Place& place) {
   const auto store = place.Open();
   {
-    const auto writer = MustCreate(*store, "a/object", 100);
+    const auto writer = MustCreate(*store, "a/object", kBlock);
     EXPECT_OK(writer->WriteAt(0, AlignedBytes(Pattern(kBlock, 1)).span()));
   }
   EXPECT_CODE(store->Stat("a/object"), kNotFound);
@@ -171,10 +299,11 @@ void Abandon(Place& place) {
 void RemovedWhileWritten(Place& place) {
   const auto store = place.Open();
   {
-    const auto writer = MustCreate(*store, "a/object", 0);
-    EXPECT_OK(writer->WriteAt(0, AlignedBytes(Pattern(kBlock, 1)).span()));
+    const uint64_t first = std::max(store->traits().least_part_bytes, kBlock);
+    const auto writer = MustCreate(*store, "a/object", WriteLayout{first + kBlock, {0, first}});
+    EXPECT_OK(writer->WriteAt(0, AlignedBytes(Pattern(first, 1)).span()));
     EXPECT_OK(store->RemoveAll("a/"));
-    static_cast<void>(writer->WriteAt(kBlock, AlignedBytes(Pattern(kBlock, 2)).span()));   // may or may not be told
+    static_cast<void>(writer->WriteAt(first, AlignedBytes(Pattern(kBlock, 2)).span()));   // may or may not be told
   }
   EXPECT_CODE(store->Stat("a/object"), kNotFound);
   cr_assert(Keys(*store, "").empty());
