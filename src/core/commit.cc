@@ -14,8 +14,11 @@ namespace tsnap {
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
-    return NotFound(
-        fmt::format("there is no snapshot at {}: it holds no {}", store.url(), native::kRecordKey));
+    // An object store says whether it is the whole place that is missing: a bucket is never made.
+    const std::string reason =
+        store.traits().whole_objects() ? fmt::format(" ({})", text.status().message()) : "";
+    return NotFound(fmt::format("there is no snapshot at {}: it holds no {}{}", store.url(),
+                                native::kRecordKey, reason));
   }
   if (!text.ok())
     return std::move(text).status().While("reading the commit record of", store.url());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <span>
 #include <utility>
 
 #include "base/knobs.h"
@@ -14,6 +15,8 @@ namespace tsnap {
 
 namespace {
 
+constexpr uint64_t kBudgetPerUnit = 16;
+
 // A part of one extent in a unit's buffer, in the extent's axis order.
 struct Share {
   uint32_t target = 0;
@@ -22,7 +25,7 @@ struct Share {
   uint64_t begin = 0, bytes = 0;  // in the buffer
 };
 
-// What one rank reads and broadcasts at a time: at most one transfer, or one item that is larger.
+// What one rank reads and broadcasts at a time: at most unit_bytes, or one item that is larger.
 struct Unit {
   std::vector<Share> shares;
   uint64_t bytes = 0;
@@ -52,8 +55,12 @@ class ReplicatedReading {
   }
 
   Status Run(Status local, std::vector<Status>* objects) {
-    if (local.ok()) local = Protect([&] { return Cut(objects); });
-    if (Status agreed = Agree(comm_, local); !agreed.ok()) {
+    Status agreed = AgreeOnUnits();
+    if (agreed.ok()) {
+      if (local.ok()) local = Protect([&] { return Cut(objects); });
+      agreed = Agree(comm_, local);
+    }
+    if (!agreed.ok()) {
       objects->clear();  // nothing was read
       return agreed;
     }
@@ -69,6 +76,19 @@ class ReplicatedReading {
   }
 
  private:
+  // One transfer; but of a store whose calls cost a round trip as many at a time as may be in
+  // flight, as far as the least budget of a rank allows two such units beside it.
+  Status AgreeOnUnits() {
+    const StoreTraits& traits = job_.store->traits();
+    if (traits.read_transfer_bytes == 0) return Status::Ok();
+    const auto concurrency =
+        static_cast<uint64_t>(std::max(1, engine_.ConcurrencyFor(*job_.store)));
+    const uint64_t most = std::max(kTransferBytes, concurrency * traits.read_transfer_bytes);
+    unit_bytes_ =
+        std::clamp(engine_.buffers()->budget_bytes() / kBudgetPerUnit, kTransferBytes, most);
+    return comm_.Allreduce(std::span(&unit_bytes_, 1), Comm::Op::kMin);
+  }
+
   Status Cut(std::vector<Status>* objects) {
     objects->assign(job_.targets.size(), Status());
     for (uint32_t t = 0; t < job_.targets.size(); ++t) {
@@ -76,10 +96,10 @@ class ReplicatedReading {
       const auto item_bytes = static_cast<uint64_t>(record.meta.item_bytes);
       for (const Extent& extent : record.extents) {
         for (const Box& box :
-             CutIntoChunks(extent.box, extent.order, record.meta.item_bytes, kTransferBytes)) {
+             CutIntoChunks(extent.box, extent.order, record.meta.item_bytes, unit_bytes_)) {
           const uint64_t bytes = Volume(box) * item_bytes;
           if (bytes == 0) continue;
-          if (units_.empty() || units_.back().bytes + bytes > kTransferBytes) units_.emplace_back();
+          if (units_.empty() || units_.back().bytes + bytes > unit_bytes_) units_.emplace_back();
           Unit& unit = units_.back();
           unit.shares.push_back({t, &extent, box, unit.bytes, bytes});
           unit.bytes += AlignUp(bytes, kSmallExtentAlignment);
@@ -163,6 +183,7 @@ class ReplicatedReading {
   Comm& comm_;
   Engine& engine_;
   const ReplicatedJob& job_;
+  uint64_t unit_bytes_ = kTransferBytes;
   std::vector<Unit> units_;
   Bytes buffer_;  // of what this rank reads and what it receives; the budget's leases are left to
                   // the reading threads

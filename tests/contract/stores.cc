@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "../objects/object_memory.h"
+#include "../objects/strict_objects.h"
 #include "contract.h"
 
 namespace tsnap::contract {

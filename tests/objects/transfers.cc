@@ -11,7 +11,7 @@
 #include "engine/codec.h"
 #include "engine/read.h"
 #include "engine/write.h"
-#include "object_memory.h"
+#include "strict_objects.h"
 
 using namespace tsnap;
 
@@ -181,8 +181,7 @@ Test(transfers, any_plan_is_written_in_good_parts_and_read_back, .timeout = 300)
   }
 }
 
-// As real stores have them.
-Test(transfers, real_sizes, .timeout = 300) {
+Test(transfers, sizes_of_real_stores_are_written_and_read_back, .timeout = 300) {
   for (const Codec codec : Codecs()) {
     for (const bool staged : {false, true}) {
       Case one;

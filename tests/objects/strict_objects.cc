@@ -1,4 +1,4 @@
-#include "object_memory.h"
+#include "strict_objects.h"
 
 #include <algorithm>
 #include <map>
@@ -68,14 +68,14 @@ class ObjectWriter final : public StoreWriter {
   bool finished_ = false;             // guarded by mutex_
 };
 
-class ObjectMemory final : public Store {
+class StrictObjects final : public Store {
  public:
-  ObjectMemory(const std::string& name, const ObjectRules& rules) : rules_(rules), objects_(OpenMemoryStore(name)) {
+  StrictObjects(std::unique_ptr<Store> inner, const ObjectRules& rules) : rules_(rules), objects_(std::move(inner)) {
     traits_.read_gap_bytes = 256 << 10;
     traits_.slab_bytes = rules.slab_bytes;
     traits_.chunk_bytes = std::min<uint64_t>(64 << 20, rules.slab_bytes);
     traits_.io_concurrency = rules.io_concurrency;
-    traits_.shared_by_ranks = rules.shared_by_ranks;
+    traits_.shared_by_ranks = objects_->traits().shared_by_ranks;
     traits_.write_transfer_bytes = traits_.read_transfer_bytes = rules.transfer_bytes;
     traits_.least_part_bytes = rules.least_part_bytes;
     traits_.wants_checksums = traits_.hashed_slab_names = true;
@@ -112,6 +112,8 @@ class ObjectMemory final : public Store {
   Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) override {
     return Asked().ListParts(prefix, visit);
   }
+  bool HasPlace() override { return Asked().HasPlace(); }
+  void RemovePlace() override { objects_->RemovePlace(); }
   Status RemoveAll(const std::string& prefix) override { return Asked().RemoveAll(prefix); }
   Status SyncFolder(const std::string&) override { return Status::Ok(); }
 
@@ -142,8 +144,12 @@ class ObjectMemory final : public Store {
 
 }  // namespace
 
+std::unique_ptr<Store> MakeStrictObjects(std::unique_ptr<Store> inner, const ObjectRules& rules) {
+  return std::make_unique<StrictObjects>(std::move(inner), rules);
+}
+
 std::unique_ptr<Store> OpenObjectMemory(const std::string& name, const ObjectRules& rules) {
-  return std::make_unique<ObjectMemory>(name, rules);
+  return MakeStrictObjects(OpenMemoryStore(name), rules);
 }
 
 }  // namespace tsnap::test

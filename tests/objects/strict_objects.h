@@ -1,4 +1,4 @@
-// An object store in this process's memory that is as strict as the strictest: what breaks a rule of whole objects (StoreTraits,
+// Makes of any store an object store that is as strict as the strictest: what breaks a rule of whole objects (StoreTraits,
 // WriteLayout) fails with kInternal and says which, where a server would say something less clear or nothing at all. For tests only:
 // no URL leads here.
 #pragma once
@@ -17,10 +17,11 @@ struct ObjectRules {
   uint64_t slab_bytes = uint64_t{1} << 30;
   int io_concurrency = 8;
   bool must_checksum = false;   // every write comes with the checksum of its bytes; else only those that do are verified
-  bool shared_by_ranks = false;
 };
 
-// The objects of a name, whichever store is opened on it. counters().requests are those that a server would see.
+// The objects rest in `inner`. counters().requests are those that a server would see.
+std::unique_ptr<Store> MakeStrictObjects(std::unique_ptr<Store> inner, const ObjectRules& rules);
+// In memory: the objects of a name, whichever store is opened on it.
 std::unique_ptr<Store> OpenObjectMemory(const std::string& name, const ObjectRules& rules);
 
 }  // namespace tsnap::test
