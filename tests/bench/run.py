@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|async|all`, tables on standard output.
+"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|async|object|all`, tables on standard output.
 
 The limit and every baseline are measured in the same run, interleaved with tsnap: each round runs every contender
 once, after one round that is not counted. Programs compare every byte they read back; one that fails makes this exit
@@ -29,7 +29,8 @@ def whole(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0],
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("bench", choices=[*benches.ALL, "all"])
+    parser.add_argument("bench", choices=[*benches.ALL, "object", "all"], help="object wants a server: tests/servers/with_servers.py "
+                        "ceph fault -- run.py object; it is not in all")
     parser.add_argument("--bin", default=os.environ.get("TSNAP_BENCH_BIN", "build/tests/bench"),
                         help="the folder of the built bench programs")
     parser.add_argument("--dir", default=".", help="a folder on the disk to measure; '' leaves the disk out")
@@ -48,6 +49,9 @@ def parse(arguments):
     parser.add_argument("--throttled-mb-per-second", type=whole, default=100, help="what it takes from the node (async)")
     parser.add_argument("--grid", type=whole, default=2048, help="rows and columns of a rank's stencil (async)")
     parser.add_argument("--again-objects", type=whole, default=10_000, help="arrays of 1 KiB, taken twice (async)")
+    parser.add_argument("--part-mib", type=whole, default=16, help="parts of an upload, as tsnap makes them (object)")
+    parser.add_argument("--connections", type=whole, default=8, help="of all ranks together, as tsnap has them (object)")
+    parser.add_argument("--settle-seconds", type=float, default=5, help="before a clock starts: the server frees what was removed (object)")
     parser.add_argument("--kind", choices=["private", "sharded", "both"], default="both", help="(take, restore)")
     parser.add_argument("--page-aligned", action="store_true", help="arrays begin on pages, not where malloc says")
     parser.add_argument("--keep-caches", action="store_true",
