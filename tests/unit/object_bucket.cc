@@ -43,7 +43,7 @@ struct Scene {
     options.retry.most_delay_seconds = 0.002;
     options.retry.most_attempts = 8;
     const Log log([](int32_t, const char* message, void* user) { static_cast<Scene*>(user)->said += std::string(message) + "\n"; }, this, 4);
-    bucket = std::make_shared<Bucket>(options, client, std::make_shared<SigningAuthorizer>(http::kAws4, keys), log);
+    bucket = std::make_shared<Bucket>(options, client, keys, log);
     ObjectStoreOptions store_options;
     store_options.keeps_conditions = keeps_conditions;
     store = MakeObjectStore(bucket, "run/", store_options);

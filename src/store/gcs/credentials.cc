@@ -107,6 +107,8 @@ Result<http::FoundSource> Find(const http::CredentialClients& clients) {
 
 }  // namespace
 
+bool HasHmacKey() { return !http::Environment(kAccessKey).empty(); }
+
 Result<std::shared_ptr<http::CredentialProvider>> GcsCredentials(
     const StoreSession& session, const http::CredentialClients& clients) {
   TSNAP_ASSIGN(http::FoundSource found, Find(clients));

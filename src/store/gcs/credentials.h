@@ -25,4 +25,7 @@ namespace tsnap::gcs {
 Result<std::shared_ptr<http::CredentialProvider>> GcsCredentials(
     const StoreSession& session, const http::CredentialClients& clients);
 
+// Whether 1 is configured: requests are signed, not accompanied by a token.
+bool HasHmacKey();
+
 }  // namespace tsnap::gcs

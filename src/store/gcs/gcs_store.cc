@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "store/gcs/tokens.h"
+#include "store/gcs/credentials.h"
 #include "store/object/open.h"
 
 namespace tsnap {
@@ -42,9 +42,14 @@ Result<Settings> ReadSettings(const Knobs& knobs) {
 Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, StoreSession& session,
                                                    const Settings& settings) {
   TSNAP_ASSIGN(std::shared_ptr<http::Client> client, object::ClientOf(session));
-  TSNAP_ASSIGN(const gcs::Access access, gcs::AccessOf(session, client));
+  TSNAP_ASSIGN(std::shared_ptr<http::CredentialProvider> credentials,
+               session.Remember<http::CredentialProvider>("gcs credentials", [&] {
+                 return gcs::GcsCredentials(session,
+                                            http::ClientsBeside(client, session.knobs().ca_file));
+               }));
   const std::string& signature = session.knobs().gcs_signature;
-  const bool aws4 = access.hmac && (signature.empty() ? !settings.google : signature == "aws4");
+  const bool aws4 =
+      gcs::HasHmacKey() && (signature.empty() ? !settings.google : signature == "aws4");
   if (aws4 && settings.google)
     return Invalid(fmt::format(
         "opening gs://{}: with TSNAP_GCS_SIGNATURE=aws4 Google takes no conditional writes, which "
@@ -57,15 +62,9 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
   options.region = "auto";  // it stands in signatures, and the service takes any
   options.sign_payload = session.knobs().s3_sign_payload != 2;
   options.retry = object::RetryPolicyOf(session.knobs());
-  std::shared_ptr<object::Authorizer> authorizer;
-  if (access.hmac) {
-    authorizer = std::make_shared<object::SigningAuthorizer>(aws4 ? http::kAws4 : http::kGoog4,
-                                                             access.provider);
-  } else {
-    authorizer = std::make_shared<object::BearerAuthorizer>(access.provider);
-  }
+  options.signature = aws4 ? http::kAws4 : http::kGoog4;
   return std::make_shared<object::Bucket>(std::move(options), std::move(client),
-                                          std::move(authorizer), session.log());
+                                          std::move(credentials), session.log());
 }
 
 }  // namespace

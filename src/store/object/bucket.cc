@@ -45,10 +45,10 @@ struct Bucket::Try {
 };
 
 Bucket::Bucket(BucketOptions options, std::shared_ptr<http::Client> client,
-               std::shared_ptr<Authorizer> authorizer, Log log)
+               std::shared_ptr<http::CredentialProvider> credentials, Log log)
     : options_(std::move(options)),
       client_(std::move(client)),
-      authorizer_(std::move(authorizer)),
+      credentials_(std::move(credentials)),
       log_(log),
       region_(options_.region) {}
 
@@ -85,17 +85,27 @@ Result<http::Request> Bucket::Prepare(const Call& call, Try* state) {
   request.body = call.body;
   request.into = call.into;
   request.most_body_bytes = call.most_body_bytes;
-  if (authorizer_->wants_payload_hash() && state->payload_hash.empty()) {
-    const bool sign = options_.sign_payload && request.scheme == "http";
-    state->payload_hash = sign ? http::HashPayload(request) : std::string(http::kUnsignedPayload);
-  }
   const http::Credentials before = std::move(state->used);
-  TSNAP_TRY(authorizer_->Authorize(region(), UnixNow() + clock_offset_seconds_, state->payload_hash,
-                                   &request, &state->used));
+  TSNAP_TRY(LetIn(state, &request));
   // Asked anew, the source gave the same: another try would be refused again.
   if (state->refused && SameCredentials(before, state->used)) return Failure(call, state->last);
   state->refused = false;
   return request;
+}
+
+Status Bucket::LetIn(Try* state, http::Request* request) {
+  TSNAP_ASSIGN(state->used, credentials_->Get());
+  const http::Credentials& used = state->used;
+  if (used.access_key.empty()) {
+    if (!used.token.empty()) request->headers.push_back({"Authorization", "Bearer " + used.token});
+    return Status::Ok();
+  }
+  if (state->payload_hash.empty()) {
+    const bool sign = options_.sign_payload && request->scheme == "http";
+    state->payload_hash = sign ? http::HashPayload(*request) : std::string(http::kUnsignedPayload);
+  }
+  return http::SignV4(options_.signature, used, region(), UnixNow() + clock_offset_seconds_,
+                      state->payload_hash, request);
 }
 
 // What a refusal tells can make the next try succeed.
@@ -103,7 +113,7 @@ bool Bucket::AdaptTo(const Answer& answer, Try* state) {
   if (state->adaptations >= kMostAdaptations) return false;
   ++state->adaptations;
   if (IsAboutCredentials(answer)) {
-    authorizer_->Refuse(state->used);
+    credentials_->Refuse(state->used);
     state->refused = true;
     return true;
   }
@@ -214,7 +224,7 @@ std::vector<Result<Answer>> Bucket::SendAll(const std::vector<Call>& calls,
 
 Status Bucket::Failure(const Call& call, const Answer& answer) const {
   const FailedCall failed{options_.dialect.service, call.action, UrlOf(call.key),
-                          options_.bucket,          Authority(), authorizer_->Describe()};
+                          options_.bucket,          Authority(), credentials_->Describe()};
   return Explain(failed, answer);
 }
 

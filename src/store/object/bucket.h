@@ -14,8 +14,9 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "store/http/client.h"
+#include "store/http/credentials.h"
 #include "store/http/retry.h"
-#include "store/object/authorizer.h"
+#include "store/http/signature_v4.h"
 #include "store/object/dialect.h"
 #include "store/object/endpoint.h"
 #include "store/object/xml.h"
@@ -51,6 +52,9 @@ struct BucketOptions {
   std::string bucket;
   std::string region;        // "" = to be found out
   bool find_region = false;  // the service has regions, with an address each
+  // Credentials with keys sign; a token alone is the bearer's; without any, requests go as they
+  // are.
+  http::SignatureFamily signature = http::kAws4;
   bool sign_payload = true;  // where the connection is not encrypted
   http::RetryPolicy retry;
   int most_parallel = 16;  // of SendAll
@@ -59,7 +63,7 @@ struct BucketOptions {
 class Bucket {
  public:
   Bucket(BucketOptions options, std::shared_ptr<http::Client> client,
-         std::shared_ptr<Authorizer> authorizer, Log log);
+         std::shared_ptr<http::CredentialProvider> credentials, Log log);
 
   // Sends it until there is an answer that another try would not change. Fails with kNetwork (no
   // answer in time), kAuth (no credentials, or none that are taken), or what keeps it from being
@@ -88,6 +92,7 @@ class Bucket {
  private:
   struct Try;  // one operation while it is tried
   Result<http::Request> Prepare(const Call& call, Try* state);
+  Status LetIn(Try* state, http::Request* request);
   bool WorthAnotherTry(const Call& call, Try* state, Result<http::Response>& response);
   bool AdaptTo(const Answer& answer, Try* state);
   Result<Answer> Conclude(const Call& call, Try* state, Result<http::Response> response);
@@ -98,7 +103,7 @@ class Bucket {
 
   const BucketOptions options_;
   const std::shared_ptr<http::Client> client_;
-  const std::shared_ptr<Authorizer> authorizer_;
+  const std::shared_ptr<http::CredentialProvider> credentials_;
   const Log log_;
   std::atomic<int64_t> clock_offset_seconds_{0};  // the server's clock less ours
   mutable std::mutex mutex_;

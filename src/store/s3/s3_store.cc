@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "store/object/open.h"
-#include "store/s3/credential_sources.h"
+#include "store/s3/credentials.h"
 #include "store/s3/settings.h"
 
 namespace tsnap {
@@ -16,7 +16,10 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
                                                    const s3::Settings& settings) {
   TSNAP_ASSIGN(std::shared_ptr<http::Client> client, object::ClientOf(session));
   TSNAP_ASSIGN(std::shared_ptr<http::CredentialProvider> credentials,
-               s3::CredentialsOf(session, client));
+               session.Remember<http::CredentialProvider>("s3 credentials", [&] {
+                 return s3::S3Credentials(session,
+                                          http::ClientsBeside(client, session.knobs().ca_file));
+               }));
   object::BucketOptions options;
   options.dialect = object::kS3;
   options.endpoint = settings.endpoint;
@@ -25,10 +28,9 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
   options.find_region = settings.amazon;
   options.sign_payload = session.knobs().s3_sign_payload != 2;
   options.retry = object::RetryPolicyOf(session.knobs());
-  auto authorizer =
-      std::make_shared<object::SigningAuthorizer>(http::kAws4, std::move(credentials));
+  options.signature = http::kAws4;
   return std::make_shared<object::Bucket>(std::move(options), std::move(client),
-                                          std::move(authorizer), session.log());
+                                          std::move(credentials), session.log());
 }
 
 }  // namespace
