@@ -58,18 +58,36 @@ Test(store_open, slashes_at_the_end_mean_nothing) {
 }
 
 Test(store_open, what_is_not_built_in_is_unsupported_and_says_what_to_use) {
+#if !TSNAP_HAS_OBJECT_STORES
   ExpectRefused("s3://bucket/run", Code::kUnsupported, "S3");
   ExpectRefused("gs://bucket/run", Code::kUnsupported, "Google");
   ExpectRefused("gcs://bucket/run", Code::kUnsupported, "Google");
+#endif
   ExpectRefused("hdf5:///scratch/run.h5", Code::kUnsupported, "HDF5");
   ExpectRefused("/scratch/run.h5", Code::kUnsupported, "HDF5");
   ExpectRefused("/scratch/run.h5/", Code::kUnsupported, "HDF5");
   ExpectRefused("fs://run.h5", Code::kUnsupported, "HDF5");
-  for (const std::string url : {"s3://bucket/run", "/scratch/run.h5"}) {
-    ExpectRefused(url, Code::kUnsupported, url);
-    ExpectRefused(url, Code::kUnsupported, "use a folder");
-  }
+  ExpectRefused("/scratch/run.h5", Code::kUnsupported, "/scratch/run.h5");
+  ExpectRefused("/scratch/run.h5", Code::kUnsupported, "use a folder");
 }
+
+#if TSNAP_HAS_OBJECT_STORES
+Test(store_open, a_place_in_a_bucket_is_opened_without_asking_anybody) {
+  setenv("AWS_ACCESS_KEY_ID", "access", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+  setenv("TSNAP_GCS_ANONYMOUS", "1", 1);
+  for (const std::string url : {"s3://bucket/run/a b", "s3://bucket", "gs://bucket/run", "gcs://bucket/run"}) {
+    const Result<std::unique_ptr<Store>> store = OpenStore(url, Knobs(), true);
+    cr_assert(store.ok(), "%s: %s", url.c_str(), store.status().ToString().c_str());
+    const StoreTraits& traits = (*store)->traits();
+    cr_assert(traits.whole_objects() && traits.shared_by_ranks && traits.wants_checksums && traits.hashed_slab_names);
+    cr_assert_eq(traits.slab_bytes, 64u << 20);
+    cr_assert_eq((*store)->counters().requests.load(), 0u);
+  }
+  ExpectRefused("s3://B/run", Code::kInvalid, "name of a bucket");
+  ExpectRefused("gs://bucket/../run", Code::kInvalid, "prefix");
+}
+#endif
 
 Test(store_open, a_malformed_url_is_invalid) {
   ExpectRefused("", Code::kInvalid, "names no place");
