@@ -274,6 +274,20 @@ Test(http_client, redirects_are_answers) {
   cr_assert_eq(answer.header("location"), "http://127.0.0.1:1/elsewhere");
 }
 
+Test(http_client, a_refusal_before_the_whole_body_was_read_is_an_answer) {
+  HttpServer server([](Peer& peer) {
+    size_t body_bytes = 0;
+    if (peer.ReadHead(&body_bytes)) peer.Answer(503, "slow down", "Connection: close\r\n");
+    peer.Sink(body_bytes);
+  });
+  const Bytes body(size_t{24} << 20);
+  Request request = RequestTo(server, "PUT");
+  request.body = {body};
+  const auto client = MakeClient();
+  cr_assert_eq(AsText(Expect(client->Perform(request), 503).body), "slow down");
+  cr_assert_eq(AsText(Expect(client->Perform(request), 503).body), "slow down");
+}
+
 Test(http_client, connections_are_kept) {
   HttpServer server(AnswerHello);
   const auto client = MakeClient();

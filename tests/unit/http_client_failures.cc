@@ -217,6 +217,7 @@ Test(http_client_failures, what_arrived_before_the_cut_does_not_pass_for_an_answ
 Test(http_client_failures, answers_that_are_not_http_are_network_failures) {
   ExpectFailure(Says("220 mail.example ESMTP\r\n"), Code::kNetwork, "not HTTP");
   ExpectFailure(Says(std::string(100000, '\0')), Code::kNetwork, "");
+  ExpectFailure(Says("HTTP/1.1 101 Switching Protocols\r\n\r\n"), Code::kNetwork, "");
   ExpectFailure(Says("HTTP/9.7 hello\r\n\r\n"), Code::kNetwork, "");
   ExpectFailure(Says("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"), Code::kNetwork, "");
   ExpectFailure(Says("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx"), Code::kNetwork, "length");
@@ -531,6 +532,7 @@ Test(http_client_failures, tls_goes_through_a_tunnel_and_a_proxy_that_refuses_is
     while (const auto got = peer.Read()) {
       std::lock_guard lock(mutex);
       target = got->method + " " + got->target;
+      ExpectNoSecret(got->header("authorization") + got->header("x-amz-security-token"));
       peer.Answer(status, "secret", "Proxy-Authenticate: Basic realm=\"x\"\r\n");
     }
   });

@@ -1,5 +1,8 @@
 // Client: sends requests over connections that are kept. One thread drives them all (libcurl's
-// multi interface); callers wait. The only place that knows libcurl. It retries nothing.
+// multi interface); callers wait. The only place that knows libcurl. It retries nothing, but for a
+// kept connection that the host has closed meanwhile: then the request is sent once more, on a new
+// one, although the host may have acted on the first. Whoever sends a conditional request must
+// settle a refusal as they would after a lost answer.
 #pragma once
 
 #include <atomic>
@@ -31,8 +34,8 @@ class Client {
   virtual ~Client() = default;
 
   // Sends one request and waits for the whole answer, whatever its status. Any thread. Proxies come
-  // from the usual environment (https_proxy, HTTPS_PROXY, http_proxy, all_proxy, no_proxy);
-  // redirects are not followed. Fails with
+  // from the environment of when the client was made (https_proxy, HTTPS_PROXY, http_proxy,
+  // all_proxy, no_proxy); redirects are not followed. Fails with
   //   kNetwork      no connection, a reset, an answer that is cut short or makes no sense: worth
   //                 another try
   //   kTimeout      the host did not answer in time, or the transfer stalled: worth another try
@@ -42,11 +45,13 @@ class Client {
   //   kNoMemory
   // Texts name the method, the host and the path, never a header, a query or a body.
   virtual Result<Response> Perform(const Request& request) = 0;
-  // The same for several at once, side by side.
+  // The same for several at once, side by side; one outcome for each, in their order. Throws
+  // std::bad_alloc where there is no room for the outcomes, before anything is sent.
   virtual std::vector<Result<Response>> PerformAll(std::span<const Request> requests) = 0;
   // Bytes of bodies moved so far in both directions, for those who watch for progress.
   virtual uint64_t moved_bytes() const = 0;
-  // When (steady clock) a byte was last moved or an answer came; for deadlines.
+  // Since (steady clock) a byte of a body was last moved or an answer came, or since the beginning;
+  // for deadlines. Answers that only ask for another try, and their bodies, do not count.
   virtual double idle_seconds() const = 0;
   // True once any answer came from this authority.
   virtual bool has_answered(const std::string& authority) const = 0;

@@ -30,7 +30,8 @@ struct Request {
   // Where the body of an answer of status 200 to 299 goes, when it is not empty: the answer then
   // has at most so many bytes. Other bodies are Response::body.
   ByteSpan into;
-  uint64_t most_body_bytes = uint64_t{1} << 20;  // of Response::body
+  // Of Response::body. What the text of an error has beyond this (and beyond 64 KiB) is cut.
+  uint64_t most_body_bytes = uint64_t{1} << 20;
 };
 
 struct Response {

@@ -21,6 +21,10 @@ double SteadySeconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+CURLcode CodeOf(CURLMcode code) {
+  return code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+}
+
 // The application's signal handlers must not run on a thread that it does not know, and a broken
 // connection below TLS must not end the process with SIGPIPE: libcurl only spares plain ones.
 class AllSignalsBlocked {
@@ -116,8 +120,8 @@ void MultiLoop::Loop() noexcept {
   last_tick_ = SteadySeconds();
   while (TakeWaiting()) {
     int still_running = 0;
-    if (curl_multi_perform(multi_.get(), &still_running) != CURLM_OK)
-      AbandonAll(CURLE_OUT_OF_MEMORY);
+    const CURLMcode code = curl_multi_perform(multi_.get(), &still_running);
+    if (code != CURLM_OK) AbandonAll(CodeOf(code));
     const size_t before = running_.size();
     Collect();
     WatchForStalls();
@@ -146,7 +150,7 @@ bool MultiLoop::TakeWaiting() {
     if (code == CURLM_OK) {
       running_.push_back(transfer);
     } else {
-      transfer->End(code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT, false);
+      transfer->End(CodeOf(code), false);
       Tell(transfer);
     }
   }

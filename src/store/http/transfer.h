@@ -95,9 +95,9 @@ class Transfer {
   const ClientOptions& options_;
   const Surroundings& surroundings_;
   Progress* const progress_;
-  EasyHandle easy_;
   HeaderList headers_;
   char error_text_[CURL_ERROR_SIZE] = "";
+  EasyHandle easy_;  // borrows these
 
   const uint64_t body_bytes_;
   size_t part_ = 0, part_offset_ = 0;  // of the body: what is sent next
