@@ -44,6 +44,8 @@ Result<SmallJson> SmallJson::Parse(std::string_view text, std::string_view what)
     return Corrupt(fmt::format("reading {}: {}", what, why));
   };
   if (text.size() > kMostBytes) return corrupt("it is longer than 1 MiB");
+  // The parser takes one for the end of the text.
+  if (text.find('\0') != std::string_view::npos) return corrupt("it holds a NUL byte");
   if (IsTooDeep(text)) return corrupt("its JSON is nested too deep");
   auto value = std::make_shared<Value>();
   try {
