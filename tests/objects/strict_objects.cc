@@ -34,6 +34,7 @@ class ObjectWriter final : public StoreWriter {
     if (is_last && layout_.bytes > 0 && offset + bytes.size() != layout_.bytes)
       return Broken(fmt::format("the last part ends at {}, the object at {}", offset + bytes.size(), layout_.bytes));
     if (bytes.empty()) return Broken("a part has no bytes");
+    if (rules_.while_writing) rules_.while_writing(*counters_);
     const std::lock_guard lock(mutex_);
     if (finished_) return Broken("a part comes behind the end");
     if (parts_.contains(offset)) return Broken(fmt::format("the part at {} comes twice", offset));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ struct ObjectRules {
   uint64_t transfer_bytes = 16 << 20;
   uint64_t slab_bytes = uint64_t{1} << 30;
   int io_concurrency = 8;
+  std::function<void(StoreCounters&)> while_writing;   // called by each WriteAt, where the bytes would be on their way
   bool must_checksum = false;   // every write comes with the checksum of its bytes; else only those that do are verified
 };
 

@@ -2,7 +2,7 @@
 // parts that the store takes, with checksums that are right, and read back; and with as few requests as that allows.
 #include <criterion/criterion.h>
 
-#include <cstring>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -26,6 +26,7 @@ struct Case {
   std::vector<uint64_t> sizes;   // of the extents
   test::ObjectRules rules;
   int staging_threads = 2;
+  double io_timeout_seconds = 60;
 };
 
 class Scene {
@@ -65,10 +66,15 @@ class Scene {
   const WritePlan& plan() const { return *plan_; }
   Engine& engine() { return engine_; }
   void Write() {
+    const Status status = TryWrite();
+    cr_assert(status.ok(), "%s", status.message().c_str());
+  }
+  Status TryWrite() {
     WriteJob job{store_, Slabs(), 300, plan_, {Source()}, case_.codec, false};
     Result<std::vector<Extent>> written = case_.staged ? WriteInTwoHalves(std::move(job)) : WriteSlabs(engine_, std::move(job), {});
-    cr_assert(written.ok(), "%s", written.status().message().c_str());
+    if (!written.ok()) return std::move(written).status();
     extents_ = std::move(written).value();
+    return Status::Ok();
   }
   void Read() {
     ReadJob job{store_, Slabs(), {}, {"bytes"}, true, {}};
@@ -91,7 +97,7 @@ class Scene {
   static Knobs KnobsOf(const Case& one) {
     Knobs knobs;
     knobs.staging_threads = one.staging_threads;
-    knobs.io_timeout_seconds = 60;
+    knobs.io_timeout_seconds = one.io_timeout_seconds;
     return knobs;
   }
   // Half of it can be made smaller.
@@ -217,4 +223,23 @@ Test(transfers, what_is_contiguous_is_not_copied) {
   scene.RoundTrip();
   cr_assert_eq(scene.plan().segments.size(), 4u);
   cr_assert_eq(scene.engine().buffers()->peak_bytes(), 0u);
+  cr_assert_eq(scene.store()->counters().requests, 6u + 4u);
+}
+
+// A part that takes longer than the storage may stand still is no stall as long as bytes of it move.
+Test(transfers, a_long_transfer_that_gets_on_is_no_stall, .timeout = 60) {
+  for (const bool gets_on : {true, false}) {
+    Case one;
+    one.sizes = {6 * kMiB};
+    one.io_timeout_seconds = 0.5;
+    one.rules.while_writing = [gets_on](StoreCounters& counters) {
+      for (int i = 0; i < 40; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        if (gets_on) ++counters.moved_bytes;
+      }
+    };
+    auto* scene = new Scene(one);   // left to the thread that hangs in it
+    const Status status = scene->TryWrite();
+    cr_assert(status.code() == (gets_on ? Code::kOk : Code::kTimeout), "%s", status.message().c_str());
+  }
 }
