@@ -62,7 +62,7 @@ class Engine {
     watch.stall_seconds = knobs_.io_timeout_seconds;
     if (store != nullptr)
       watch.progress = [store] {
-        return store->counters().moved_bytes + store->counters().removed_names;
+        return store->moved_bytes() + store->counters().removed_names;
       };
     return records_.Run(
         1, 1, [call = std::move(call)](size_t) { return call(); }, watch);

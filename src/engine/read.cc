@@ -319,7 +319,7 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
   auto reading = std::make_shared<Reading>(std::move(job), engine);
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
-  watch.progress = [store] { return store->counters().moved_bytes.load(); };
+  watch.progress = [store] { return store->moved_bytes(); };
   watch.tick = [&] {
     const Meter& meter = reading->meter();
     if (progress) progress(meter.moved_bytes, meter.moved_bytes, meter.total_bytes);

@@ -20,7 +20,7 @@ WorkerPool::Watch WatchOf(const Engine& engine, const SlabWriting& writing,
                           const ProgressCallback& progress) {
   WorkerPool::Watch watch;
   watch.stall_seconds = engine.knobs().io_timeout_seconds;
-  watch.progress = [&writing] { return writing.store().counters().moved_bytes.load(); };
+  watch.progress = [&writing] { return writing.store().moved_bytes(); };
   if (progress) {
     watch.tick = [&writing, &progress] {
       const Meter& meter = writing.meter();

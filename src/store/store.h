@@ -167,7 +167,7 @@ class Store {
     return Unsupported("copying " + key + " to " + url() + ": not within one service");
   }
   // Grows while calls that take long get on; for those who watch.
-  virtual uint64_t moved_bytes() const { return 0; }
+  virtual uint64_t moved_bytes() const { return counters_.moved_bytes; }
   // Makes the names below a folder key ("" = the root, and then also the root's own name in its
   // parent) survive a crash.
   virtual Status SyncFolder(const std::string& folder) = 0;
