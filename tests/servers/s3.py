@@ -7,6 +7,7 @@
 import datetime
 import hashlib
 import hmac
+import html
 import http.client
 import re
 import urllib.parse
@@ -65,8 +66,13 @@ class Client:
     def remove_bucket(self, bucket):
         """With all that is in it, open uploads as well."""
         def texts(body, tag):
-            return [urllib.parse.unquote(text) for text in re.findall(rf"<{tag}>([^<]*)</{tag}>", body)]
+            decode = urllib.parse.unquote_plus if "<EncodingType>url" in body else str
+            return [decode(html.unescape(text)) for text in re.findall(rf"<{tag}>([^<]*)</{tag}>", body)]
+        before = []
         while keys := texts(self.expect("GET", "/" + bucket, query=[("list-type", "2"), ("encoding-type", "url")]), "Key"):
+            if keys == before:
+                raise RuntimeError(f"{keys[:3]} cannot be removed")
+            before = keys
             for key in keys:
                 self.expect("DELETE", f"/{bucket}/{key}", good=(200, 204, 404))
         while True:

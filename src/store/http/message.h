@@ -31,6 +31,9 @@ struct Request {
   // has at most so many bytes. Other bodies are Response::body.
   ByteSpan into;
   // Of Response::body. What the text of an error has beyond this (and beyond 64 KiB) is cut.
+  // Never sent a second time by the client itself, which it does where a kept connection turns out
+  // to be dead: it then takes a fresh one.
+  bool once = false;
   uint64_t most_body_bytes = uint64_t{1} << 20;
 };
 

@@ -157,6 +157,7 @@ CURLcode Transfer::SetUpConnection() {
   Setter options(easy_.get());
   options.Set(CURLOPT_NOSIGNAL, 1L)
       .Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(connect_ms))
+      .Set(CURLOPT_FRESH_CONNECT, request_.once ? 1L : 0L)
       .Set(CURLOPT_TCP_KEEPALIVE, 1L)  // firewalls forget connections on which nothing is said
       .Set(CURLOPT_TCP_KEEPIDLE, 30L)
       .Set(CURLOPT_TCP_KEEPINTVL, 15L)

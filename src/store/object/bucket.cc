@@ -40,8 +40,9 @@ struct Bucket::Try {
   http::Credentials used;
   int adaptations = 0;
   int sent = 0;
-  bool refused = false;  // `used` were refused: others, or none
-  Answer last;           // of the last try that was answered
+  bool uncertain = false;  // a try may have been done that nobody heard of
+  bool refused = false;    // `used` were refused: others, or none
+  Answer last;             // of the last try that was answered
 };
 
 Bucket::Bucket(BucketOptions options, std::shared_ptr<http::Client> client,
@@ -85,6 +86,7 @@ Result<http::Request> Bucket::Prepare(const Call& call, Try* state) {
   request.body = call.body;
   request.into = call.into;
   request.most_body_bytes = call.most_body_bytes;
+  request.once = call.once;
   const http::Credentials before = std::move(state->used);
   TSNAP_TRY(LetIn(state, &request));
   // Asked anew, the source gave the same: another try would be refused again.
@@ -137,6 +139,7 @@ bool Bucket::AdaptTo(const Answer& answer, Try* state) {
 
 bool Bucket::WorthAnotherTry(const Call& call, Try* state, Result<http::Response>& response) {
   ++state->sent;
+  if (!response.ok() || response->status >= 500) state->uncertain = true;
   if (!response.ok()) return http::IsWorthRetrying(response.status()) && state->retry.Again();
   if (call.error_in_200 && response->status == 200 && IsError(response->body))
     response->status = 500;  // what the server found out after it had begun to answer
@@ -158,6 +161,7 @@ Result<Answer> Bucket::Conclude(const Call& call, Try* state, Result<http::Respo
     if (!good) answer.error = ParseError(response->body);
     answer.response = std::move(response).value();
     answer.tries = state->sent;
+    answer.uncertain = state->uncertain;
     return answer;
   }
   Status failure = std::move(response).status();

@@ -35,13 +35,15 @@ struct Call {
   ByteSpan into;                    // where the object's bytes go
   uint64_t most_body_bytes = uint64_t{1} << 20;
   bool error_in_200 = false;  // an answer of status 200 may hold an error
+  bool once = false;          // what is done twice is another thing: no try is repeated unseen
 };
 
 // What came back at last, whatever its status.
 struct Answer {
   http::Response response;
   ServiceError error;  // of a status that is not 2xx, as far as the server said
-  int tries = 1;       // more than one: an earlier one may have done its work
+  int tries = 1;
+  bool uncertain = false;  // an earlier try, or this one, may have been done all the same
   int status() const { return response.status; }
   bool ok() const { return response.status >= 200 && response.status < 300; }
 };

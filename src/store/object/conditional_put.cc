@@ -82,6 +82,7 @@ Status ConditionalPut::Another() const {
 Status ConditionalPut::SendOnCondition(bool quoted) {
   Call call = PutCall(bucket_, key_, bytes_);
   call.headers.push_back(ConditionOn(bucket_.dialect(), expected_, quoted));
+  call.once = true;
   Result<Answer> answer = bucket_.Send(call, counters_);
   if (!answer.ok()) return SettleSilence(std::move(answer).status());
   return answer->ok() ? Status::Ok() : Settle(call, *answer, quoted);
@@ -102,11 +103,11 @@ Status ConditionalPut::Settle(const Call& call, const Answer& answer, bool quote
       (answer.status() == 404 && !expected_.tag.empty() && answer.error.code != "NoSuchBucket");
   if (!failed) {
     // An earlier try may have been done all the same.
-    return answer.tries > 1 ? SettleSilence(bucket_.Failure(call, answer))
+    return answer.uncertain ? SettleSilence(bucket_.Failure(call, answer))
                             : bucket_.Failure(call, answer);
   }
   TSNAP_ASSIGN(const Found found, Look());
-  if (found == Found::kOurs && answer.tries > 1) return Status::Ok();
+  if (found == Found::kOurs && answer.uncertain) return Status::Ok();
   // Some servers compare tags without their quotes.
   if (found == Found::kExpected && !expected_.tag.empty() && quoted)
     return SendOnCondition(/*quoted=*/false);

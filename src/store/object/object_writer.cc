@@ -44,7 +44,7 @@ ObjectWriter::ObjectWriter(std::shared_ptr<Bucket> bucket, std::string key,
       parts_(std::max<size_t>(1, layout.offsets.size())) {}
 
 ObjectWriter::~ObjectWriter() {
-  if (!finished_ && !upload_id_.empty()) Abort();
+  if (!finished_ && (put_ || !upload_id_.empty())) Abort();
 }
 
 Result<size_t> ObjectWriter::NumberOf(uint64_t offset) const {
@@ -68,6 +68,7 @@ Status ObjectWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional
 }
 
 Status ObjectWriter::PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
+  put_ = true;
   Call call;
   call.action = "writing";
   call.method = "PUT";
@@ -166,7 +167,7 @@ Status ObjectWriter::Complete(uint64_t size_bytes) {
 Status ObjectWriter::SettleLostCompletion(const Call& call, const Answer& answer,
                                           uint64_t size_bytes) {
   Status failure = bucket_->Failure(call, answer);
-  if (answer.tries == 1 || answer.status() != 404) return failure;
+  if (!answer.uncertain || answer.status() != 404) return failure;
   Call look;
   look.action = "looking for";
   look.method = "HEAD";
@@ -180,10 +181,10 @@ Status ObjectWriter::SettleLostCompletion(const Call& call, const Answer& answer
 void ObjectWriter::Abort() noexcept {
   const Status aborted = Protect([&] {
     Call call;
-    call.action = "aborting the upload of";
+    call.action = put_ ? "removing what was begun of" : "aborting the upload of";
     call.method = "DELETE";
     call.key = key_;
-    call.query = {{"uploadId", upload_id_}};
+    if (!put_) call.query = {{"uploadId", upload_id_}};
     TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
     return answer.ok() || answer.status() == 404 ? Status::Ok() : bucket_->Failure(call, answer);
   });

@@ -5,7 +5,8 @@
 //      sent straight from the caller's memory, with its CRC32C, and again when that fails.
 //   3. Finish completes the upload: only then is there an object. An upload that is already gone
 //      then was completed by a try whose answer was lost, when the object is there as it should be.
-//   4. A writer that ends unfinished aborts its upload; what a killed one leaves, gc finds.
+//   4. A writer that ends unfinished aborts its upload, or removes its object; what a killed one
+//      leaves, gc finds.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class ObjectWriter final : public StoreWriter {
   std::mutex mutex_;
   std::string upload_id_;    // guarded by mutex_ until set
   std::vector<Part> parts_;  // guarded by mutex_
+  bool put_ = false;         // the one part of an object was sent; set by the one who sends it
   bool finished_ = false;
 };
 

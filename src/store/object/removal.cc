@@ -100,10 +100,11 @@ Status RemoveVersion(Bucket& bucket, const std::string& key, const Version& expe
   for (const bool quoted : {true, false}) {
     Call call = DeleteCall(key);
     call.headers = {ConditionOn(bucket.dialect(), expected, quoted)};
+    call.once = true;
     TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
     if (answer.status() == 501) return RemoveOne(bucket, key, nullptr, counters);
     // A try whose answer was lost has done it.
-    if (answer.status() == 404 && answer.tries > 1) return Status::Ok();
+    if (answer.status() == 404 && answer.uncertain) return Status::Ok();
     if (answer.status() != 412) return answer.ok() ? Status::Ok() : bucket.Failure(call, answer);
     TSNAP_ASSIGN(const Answer again, bucket.Send(look, counters));
     if (!again.ok()) return bucket.Failure(look, again);
