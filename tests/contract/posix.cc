@@ -404,4 +404,20 @@ Test(posix, opening_without_create_makes_nothing) {
   cr_assert(!fs::exists(scene / "never"));
 }
 
+// The name may be another's by the time that a writer gives up.
+Test(posix, an_abandoned_writer_removes_its_own_file_only) {
+  Scene scene;
+  const Bytes content = Pattern(1000, 5);
+  Result<std::unique_ptr<StoreWriter>> writer = scene.store().Create("folder/a", 1000);
+  cr_assert(writer.ok());
+  EXPECT_OK(scene.store().Remove("folder/a"));
+  EXPECT_OK(WriteWhole(scene.store(), "folder/a", content, true));
+  writer.value().reset();
+  cr_assert(ReadRange(scene.store(), "folder/a", 0, 1000) == content);
+  writer = scene.store().Create("folder/b", 1000);
+  cr_assert(writer.ok());
+  writer.value().reset();
+  EXPECT_CODE(scene.store().Stat("folder/b"), kNotFound);
+}
+
 }  // namespace tsnap::contract

@@ -14,6 +14,14 @@ Result<std::unique_ptr<StoreWriter>> PosixWriter::Create(const std::string& path
                                                          StoreCounters* counters) {
   std::unique_ptr<PosixWriter> writer(new PosixWriter(path, direct, counters));
   TSNAP_ASSIGN(writer->file_, CreateFile(path, direct ? O_DIRECT : 0));
+  struct stat made {};
+  if (::fstat(writer->file_.get(), &made) != 0) {
+    const int error = errno;
+    ::unlink(path.c_str());
+    return FailedTo("making", path, error);
+  }
+  writer->device_ = made.st_dev;
+  writer->inode_ = made.st_ino;
   writer->ours_ = true;
   if (expected_bytes > 0) TSNAP_TRY(writer->Reserve(expected_bytes));
   return std::unique_ptr<StoreWriter>(std::move(writer));
@@ -34,7 +42,11 @@ Status PosixWriter::Reserve(uint64_t bytes) {
 }
 
 PosixWriter::~PosixWriter() {
-  if (ours_) ::unlink(path_.c_str());
+  if (!ours_) return;
+  // The name may have been removed, and given to another's file, while this one was written.
+  struct stat named {};
+  if (::lstat(path_.c_str(), &named) == 0 && named.st_dev == device_ && named.st_ino == inode_)
+    ::unlink(path_.c_str());
 }
 
 Status PosixWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t>) {

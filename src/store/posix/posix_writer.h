@@ -33,6 +33,8 @@ class PosixWriter final : public StoreWriter {
   const bool direct_;
   StoreCounters* counters_;
   Descriptor file_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   bool ours_ = false;  // made and not finished: to be removed
 };
 
