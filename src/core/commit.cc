@@ -12,6 +12,11 @@
 namespace tsnap {
 
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
+  Bytes text;
+  return ReadRecord(store, version, &text);
+}
+
+Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* out) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
     // An object store says whether it is the whole place that is missing: a bucket is never made.
@@ -25,36 +30,55 @@ Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
   Result<native::CommitRecord> record = native::DecodeRecord(*text);
   if (!record.ok())
     return std::move(record).status().While("reading the commit record of", store.url());
+  *out = std::move(text).value();
   return record;
 }
 
-Status Committer::Open(bool overwrite) {
+Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
   Version seen;
   Result<native::CommitRecord> existing = ReadRecord(*store_, &seen);
+  *there = existing.ok() && existing->id == own_id;
+  if (*there) return Status::Ok();
   if (existing.ok() && !overwrite) {
-    return Exists(
-        fmt::format("taking a snapshot at {}: it holds a snapshot already; take to another place, "
-                    "or switch overwrite on",
-                    store_->url()));
+    return Exists(fmt::format(
+        "{} {}: it holds a snapshot already; {} to another place, or switch overwrite on",
+        work_.action, store_->url(), work_.name));
   }
   const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
   if (damaged && !overwrite) {
     return Exists(
-        fmt::format("taking a snapshot at {}: it holds a damaged snapshot already ({}); switch "
-                    "overwrite on to replace it",
-                    store_->url(), existing.status().message()));
+        fmt::format("{} {}: it holds a damaged snapshot already ({}); switch overwrite on to "
+                    "replace it",
+                    work_.action, store_->url(), existing.status().message()));
   }
   if (!existing.ok() && !damaged && existing.status().code() != Code::kNotFound)
     return std::move(existing).status();
   if (existing.ok()) replaced_id_ = existing->id;
   seen_ = seen;
-  id_ = native::NewId();
+  return Status::Ok();
+}
+
+Status Committer::Open(bool overwrite) {
+  std::string id = native::NewId();
+  bool there = false;
+  TSNAP_TRY(Look(id, overwrite, &there));
+  id_ = std::move(id);
   return WriteMarker().While("writing the marker of the take");
+}
+
+Status Committer::LookForCopy(const std::string& id, bool overwrite, bool* there) {
+  return Look(id, overwrite, there);
+}
+
+Status Committer::Claim(const std::string& id, const std::string& owner) {
+  id_ = id;
+  owner_ = owner;
+  return WriteMarker().While("writing the marker of the copy");
 }
 
 Status Committer::WriteMarker() {
   refreshed_ = std::chrono::steady_clock::now();  // also when it fails: not again at once
-  const std::string text = native::EncodeMarker(refresh_seconds_);
+  const std::string text = native::EncodeMarker(refresh_seconds_, owner_);
   return store_->Put(native::MarkerKey(id_), AsBytes(text), false);
 }
 
@@ -71,34 +95,53 @@ void Committer::Refresh() {
     TSNAP_TRY(CheckMarker());  // what gc removed stays removed
     return WriteMarker();
   });
-  Warn(refreshed, "refreshing the marker of a take");
+  Warn(refreshed,
+       owner_.empty() ? "refreshing the marker of a take" : "refreshing the marker of a copy");
 }
 
-Status Committer::CheckMarker() {
-  Result<Entry> marker = store_->Stat(native::MarkerKey(id_));
-  if (marker.ok()) return Status::Ok();
-  if (marker.status().code() != Code::kNotFound) return std::move(marker).status();
+Status Committer::CheckMarker() const {
+  const std::string key = native::MarkerKey(id_);
+  Status found;
+  std::string owner;
+  if (owner_.empty()) {
+    found = store_->Stat(key).status();
+  } else {
+    const Result<Bytes> text = store_->Get(key, native::kMaxMarkerBytes, nullptr);
+    found = text.status();
+    if (text.ok()) owner = native::MarkerOwner(AsText(*text));
+  }
+  if (found.ok() && owner == owner_) return found;
+  if (found.ok()) {
+    return Exists(
+        fmt::format("{} {}: another copy of this snapshot to the same place has begun since, and "
+                    "goes on instead of this one",
+                    work_.action, store_->url()));
+  }
+  if (found.code() != Code::kNotFound) return found;
   return IoError(
-      fmt::format("committing at {}: the marker of this take was removed while it ran (by gc, or "
-                  "by hand), so its data may "
-                  "be gone too; take again",
-                  store_->url()));
+      fmt::format("committing at {}: the marker of this {} was removed while it ran (by gc, or "
+                  "by hand), so its data may be gone too; {} again",
+                  store_->url(), work_.name, work_.name));
 }
 
 Status Committer::Commit(const native::CommitRecord& record) {
   TSNAP_ASSIGN(const std::string text, native::EncodeRecord(record));
+  return Commit(AsBytes(text));
+}
+
+Status Committer::Commit(ConstByteSpan record_text) {
   TSNAP_TRY(CheckMarker());
   // After a long silence gc may be about to judge: it looks again before it removes.
-  if (MarkerIsOld()) TSNAP_TRY(WriteMarker().While("refreshing the marker of the take"));
+  if (MarkerIsOld()) TSNAP_TRY(WriteMarker().While("refreshing the marker before the commit"));
   // Memory may run out in there when the record has its name already.
   Status written =
-      Protect([&] { return store_->PutIf(native::kRecordKey, AsBytes(text), seen_, durable_); });
+      Protect([&] { return store_->PutIf(native::kRecordKey, record_text, seen_, durable_); });
   if (written.ok()) return written;
   if (written.code() == Code::kExists) {
     return Exists(fmt::format(
         "committing at {}: another job committed or removed a snapshot there while this "
-        "take ran; what it left stands",
-        store_->url()));
+        "{} ran; what it left stands",
+        store_->url(), work_.name));
   }
   return Settle(std::move(written));
 }

@@ -1,5 +1,5 @@
-// Committing: from the marker of a take in progress to the record that makes it a snapshot. Run by
-// one rank.
+// Committing: from the marker of a take or copy in progress to the record that makes it a snapshot.
+// Run by one rank.
 //
 //   1. Open: read what is committed at the place (kExists unless overwriting), draw an id, write
 //   the marker <id>/taking.
@@ -9,6 +9,10 @@
 //      in 1. When the answer is lost, read the record back: its id tells whether it is ours.
 //   4. Clean: remove the marker and what was replaced; or, after a failure, everything of this
 //   take.
+//
+// A copy keeps the id of its source, so that what an interrupted one has copied serves the next one
+// (core/copy.h): LookForCopy and Claim stand in for Open. Its marker names its owner; whoever finds
+// another's name there has lost the place.
 #pragma once
 
 #include <chrono>
@@ -24,24 +28,44 @@ namespace tsnap {
 
 class Committer {
  public:
-  Committer(std::shared_ptr<Store> store, Log log, bool durable, double refresh_seconds)
-      : store_(std::move(store)), log_(log), durable_(durable), refresh_seconds_(refresh_seconds) {}
+  // What is committed, for messages.
+  struct Work {
+    const char* action;
+    const char* name;
+  };
+  static constexpr Work kTake = {"taking a snapshot at", "take"};
+  static constexpr Work kCopy = {"copying a snapshot to", "copy"};
+
+  Committer(std::shared_ptr<Store> store, Log log, bool durable, double refresh_seconds,
+            const Work& work = kTake)
+      : store_(std::move(store)),
+        log_(log),
+        durable_(durable),
+        refresh_seconds_(refresh_seconds),
+        work_(work) {}
 
   Status Open(bool overwrite);
+  // Writes nothing. *there: the snapshot with this id is committed at the place already.
+  Status LookForCopy(const std::string& id, bool overwrite, bool* there);
+  // Writes the marker with the owner's name over whatever copy of this id was at work.
+  Status Claim(const std::string& id, const std::string& owner);
   const std::string& id() const { return id_; }
   // Whether it is time for Refresh, which writes the marker: once in refresh_seconds. A failure is
   // only logged: the check before the commit decides.
   bool wants_refresh() const;
   void Refresh();
+  // kIo when the marker is gone, kExists when it is another's by now. Any thread.
+  Status CheckMarker() const;
   // The record's id is id(). After a failure other than kExists the snapshot may exist: the text
   // says so.
   Status Commit(const native::CommitRecord& record);
+  Status Commit(ConstByteSpan record_text);
   void RemoveReplaced();
   // After a failed take; keeps everything if the record turns out to be committed.
   void Abandon();
 
  private:
-  Status CheckMarker();
+  Status Look(const std::string& own_id, bool overwrite, bool* there);
   Status WriteMarker();
   bool MarkerIsOld() const;
   Status Settle(Status failure);
@@ -51,13 +75,17 @@ class Committer {
   const Log log_;
   const bool durable_;
   const double refresh_seconds_;
+  const Work work_;
   std::string id_;
+  std::string owner_;        // of a copy
   std::string replaced_id_;  // "" = none
   Version seen_;
   std::chrono::steady_clock::time_point refreshed_{};
 };
 
-// Reads and checks the commit record of a place. kNotFound when there is none.
+// Reads and checks the commit record of a place. kNotFound when there is none. *text: as it is
+// stored.
+Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* text);
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version);
 
 }  // namespace tsnap

@@ -26,6 +26,11 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const K
   const auto session = std::make_shared<StoreSession>(knobs, log);
   TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, session, /*create=*/false));
   TSNAP_ASSIGN(native::CommitRecord record, ReadRecord(*store, nullptr));
+  return OverStore(std::move(store), std::move(record), knobs);
+}
+
+std::unique_ptr<Snapshot> Snapshot::OverStore(std::shared_ptr<Store> store,
+                                              native::CommitRecord record, const Knobs& knobs) {
   return std::unique_ptr<Snapshot>(new Snapshot(std::move(store), std::move(record), knobs));
 }
 

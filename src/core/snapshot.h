@@ -38,6 +38,9 @@ class Snapshot {
   // Not collective. kNotFound when the place holds no commit record.
   static Result<std::unique_ptr<Snapshot>> Open(const std::string& url, const Knobs& knobs,
                                                 Log log);
+  // Of a record that need not be committed, over the data that it names.
+  static std::unique_ptr<Snapshot> OverStore(std::shared_ptr<Store> store,
+                                             native::CommitRecord record, const Knobs& knobs);
   // Collective: one rank reads the record and broadcasts it. `argument` as in Take.
   static Result<std::unique_ptr<Snapshot>> OpenAll(Context& context, const std::string& url,
                                                    const Status& argument);

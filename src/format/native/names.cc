@@ -50,6 +50,8 @@ void FillFromCircumstances(ByteSpan out) {
 
 std::string MarkerKey(const std::string& id) { return id + "/taking"; }
 
+std::string CopiedFolder(const std::string& id) { return id + "/copied"; }
+
 std::string IndexKey(const std::string& id, uint64_t part) {
   return fmt::format("{}/index/{:05}", id, part);
 }

@@ -10,6 +10,7 @@ namespace tsnap::native {
 inline constexpr const char* kRecordKey = "tsnap.json";
 
 std::string MarkerKey(const std::string& id);                // "<id>/taking"
+std::string CopiedFolder(const std::string& id);             // "<id>/copied"
 std::string IndexKey(const std::string& id, uint64_t part);  // "<id>/index/00000"
 
 // Where the slabs of a snapshot are: in a folder for each 256 writers, whose name is its number, or
