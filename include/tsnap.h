@@ -38,6 +38,7 @@
 #include <tsnap/array.h>
 #include <tsnap/config.h>
 #include <tsnap/context.h>
+#include <tsnap/copy.h>
 #include <tsnap/event.h>
 #include <tsnap/export.h>
 #include <tsnap/request.h>

@@ -113,4 +113,15 @@ Status ReadGcOptions(const tsnap_gc_options* options, GcOptions* out) {
   return Status::Ok();
 }
 
+Status ReadCopyOptions(const tsnap_copy_options* options, CopyOptions* out) {
+  tsnap_copy_options full;
+  TSNAP_TRY(ReadStruct(options, &full, "tsnap_copy_options"));
+  TSNAP_TRY(ReadSwitch(full.overwrite, false, "overwrite", &out->overwrite));
+  TSNAP_TRY(ReadSwitch(full.verify, false, "verify", &out->verify));
+  if (full.progress != nullptr)
+    out->progress = [call = full.progress, user = full.progress_user](
+                        uint64_t done, uint64_t total) { call(done, total, user); };
+  return Status::Ok();
+}
+
 }  // namespace tsnap::capi
