@@ -17,6 +17,6 @@ struct Command {
   std::function<ExitCode()> (*declare)(CLI::App& app);
 };
 
-extern const Command kLs, kInfo, kVerify, kCat, kReport, kRm, kGc;
+extern const Command kLs, kInfo, kVerify, kCat, kReport, kCp, kRm, kGc;
 
 }  // namespace tsnap::cli

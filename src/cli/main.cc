@@ -1,6 +1,6 @@
-// The tsnap tool: looks into snapshots, draws them, and cleans up after them. It finds the command,
-// and turns what goes wrong into a line on standard error and an exit code. Knows the public
-// headers only.
+// The tsnap tool: looks into snapshots, draws and copies them, and cleans up after them. It finds
+// the command, and turns what goes wrong into a line on standard error and an exit code. Knows the
+// public headers only.
 #include <fmt/format.h>
 #include <tsnap.h>
 
@@ -19,7 +19,7 @@
 namespace tsnap::cli {
 namespace {
 
-constexpr const Command* kCommands[] = {&kLs, &kInfo, &kVerify, &kCat, &kReport, &kRm, &kGc};
+constexpr const Command* kCommands[] = {&kLs, &kInfo, &kVerify, &kCat, &kReport, &kCp, &kRm, &kGc};
 
 // What a shell says of a program that a closed pipe ended.
 constexpr int kPipeClosed = 128 + SIGPIPE;
@@ -53,7 +53,7 @@ int PrintAnswer(const std::string& text) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Looks into tsnap snapshots, and cleans up after them.", "tsnap");
+  CLI::App app("Looks into tsnap snapshots, copies them, and cleans up after them.", "tsnap");
   std::function<ExitCode()> chosen;
   Describe(&app, &chosen);
   try {

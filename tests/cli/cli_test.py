@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 CASES = {}
-COMMANDS = ("ls", "info", "verify", "cat", "report", "rm", "gc")
+COMMANDS = ("ls", "info", "verify", "cat", "report", "cp", "rm", "gc")
 SKIPPED = 77
 
 
@@ -284,6 +284,70 @@ def gc_removes_only_takes_that_never_committed(world):
     assert "0 takes removed" in world.out("gc", world.url)
 
 
+def same_files(one, other):
+    """Whether two places hold the same files, but for locks."""
+    def contents(place):
+        root = pathlib.Path(place)
+        return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".tsnap-lock"}
+    return contents(one) == contents(other)
+
+
+@case
+def cp_copies_a_snapshot_and_says_what_it_did(world):
+    world.make("large")
+    to = str(world.folder / "copy")
+    text = world.out("cp", world.url, to)
+    assert text.startswith(f"{to}: ") and " copied" in text and "were there" not in text and same_files(world.url, to), text
+    world.out("verify", to)
+    text = world.out("cp", "--verify", world.url, to)
+    assert ": 0 files, 0 B copied; " in text and text.endswith("were there; verified\n"), text
+    # Into a folder, under its own name.
+    world.out("cp", "--verify", world.url + "/", str(world.folder / "archive") + "/")
+    assert same_files(world.url, world.folder / "archive" / "snap shot")
+    world.out("cp", f"fs://{world.url}", f"fs://{world.folder}/other/")
+    assert same_files(world.url, world.folder / "other" / "snap shot")
+    assert json.loads(world.out("info", "--json", to))["id"] == json.loads(world.out("info", "--json", world.url))["id"]
+
+
+@case
+def cp_replaces_only_when_told_and_refuses_the_rest(world):
+    world.make()
+    other = World(world.folder, world.tool, world.maker, world.sources)
+    other.url = str(world.folder / "other")
+    other.make("large")
+    world.refused(1, "cp", world.url, other.url, says=other.url)
+    world.out("cp", "--overwrite", world.url, other.url)
+    assert same_files(world.url, other.url)
+    world.refused(1, "cp", world.url, world.url, says="same place")
+    world.refused(1, "cp", str(world.folder / "nowhere"), str(world.folder / "new"), says="nowhere")
+    assert not (world.folder / "new").exists()
+    world.refused(2, "cp", "/", str(world.folder / "new") + "/")
+    world.refused(2, "cp", "mem://", str(world.folder / "new") + "/")
+    world.refused(2, "cp", world.url)
+    largest = max(world.data_files(), key=lambda p: p.stat().st_size)
+    data = largest.read_bytes()
+    largest.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    new = str(world.folder / "new")
+    world.refused(1, "cp", "--verify", world.url, new, says="damaged")
+    world.refused(1, "info", new)
+    world.out("cp", world.url, new)
+    world.refused(3, "verify", new)
+
+
+@case
+def cp_tells_each_place_how_it_is_reached(world):
+    # Two URLs that are alike are one place only where one server is asked.
+    world.make()
+    def run(**variables):
+        return world.run("cp", world.url, world.url, env=dict(os.environ, **variables))
+    assert "same place" in run().stderr
+    assert "same place" in run(TSNAP_S3_ENDPOINT="http://a", TSNAP_FROM_S3_ENDPOINT="http://a").stderr
+    for variables in ({"TSNAP_FROM_S3_ENDPOINT": "http://a"}, {"TSNAP_TO_S3_ENDPOINT": "http://a"},
+                      {"TSNAP_S3_ENDPOINT": "http://a", "TSNAP_TO_S3_ENDPOINT": "http://b"}):
+        done = run(**variables)
+        assert done.returncode == 0 and "were there" in done.stdout, (variables, done)
+
+
 @case
 def wrong_usage_is_exit_code_2_and_one_line(world):
     world.make()
@@ -361,6 +425,8 @@ def slow_operations_draw_a_progress_bar_on_a_terminal_only(world):
     code, seen = on_terminal([world.tool, "verify", world.url], slow_by(120))
     assert code == 0 and re.search(r"\rverifying \[#*\.*\] +\d+ % of ", seen), (code, seen)
     assert seen.rstrip().splitlines()[-1].split("\033[K")[-1].startswith("ok:"), seen
+    code, seen = on_terminal([world.tool, "cp", world.url, str(world.folder / "slow copy")], slow_by(700))
+    assert code == 0 and re.search(r"\rcopying \[#*\.*\] +\d+ % of ", seen), (code, seen)
     with open(os.devnull, "wb") as nothing:
         code, seen = on_terminal([world.tool, "cat", "--raw", world.url, "large"], slow_by(700), stdout=nothing)
     assert code == 0 and "\rreading " in seen and seen.endswith("\r\033[K"), (code, seen)
@@ -392,6 +458,7 @@ def completions_parse_and_complete(world):
     assert complete("tsnap", "cat", "--") == ["--help", "--box", "--json", "--raw"]
     assert complete("tsnap", "cat", world.url, "grid/p") == ["grid/plane", "grid/point"]
     assert complete("tsnap", "ls", str(world.folder) + "/sn") == [world.url]
+    assert complete("tsnap", "cp", world.url, str(world.folder) + "/sn") == [world.url]
     (world.folder / "some.json").write_text("{}")
     for words in (["report"], ["report", "trace.json", "-o"], ["report", "--output"]):
         assert complete("tsnap", *words, str(world.folder) + "/so") == [f"{world.folder}/some.json"], words

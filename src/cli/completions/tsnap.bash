@@ -23,7 +23,7 @@ _tsnap() {
   done
 
   if [[ -z $command ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'ls info verify cat report rm gc --help --version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'ls info verify cat report cp rm gc --help --version' -- "$current")
     return
   fi
   case $previous in
@@ -41,6 +41,7 @@ _tsnap() {
       info) options+=' --json' ;;
       cat) options+=' --box --json --raw' ;;
       report) options+=' --output' ;;
+      cp) options+=' --overwrite --verify' ;;
       rm) options+=' --force' ;;
       gc) options+=' --min-age --dry-run' ;;
     esac
@@ -53,7 +54,7 @@ _tsnap() {
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       ;;
-    *:0)
+    *:0 | cp:1)
       compopt -o filenames 2>/dev/null
       mapfile -t COMPREPLY < <(compgen -d -- "$current")
       ;;
