@@ -123,8 +123,8 @@ class Store {
   // Writes a small object whole, atomically, over whatever is there.
   virtual Status Put(const std::string& key, ConstByteSpan bytes, bool durable) = 0;
   // Writes it only if nothing is there (expected empty) or exactly the version that was seen;
-  // kExists otherwise. A lost answer is settled by reading back; what cannot be settled is kIo with
-  // a text that says so.
+  // kExists otherwise. A lost answer is settled by reading back, so no two writers' bytes may be
+  // equal; what cannot be settled fails with a text that says so.
   virtual Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
                        bool durable) = 0;
   virtual Result<Entry> Stat(const std::string& key) = 0;  // kNotFound when missing
