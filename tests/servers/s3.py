@@ -7,10 +7,10 @@
 import datetime
 import hashlib
 import hmac
-import html
 import http.client
 import re
 import urllib.parse
+from xml.sax.saxutils import unescape
 
 
 def quoted(text, safe="-_.~"):
@@ -66,9 +66,9 @@ class Client:
     def remove_bucket(self, bucket):
         """With all that is in it, open uploads as well."""
         def texts(body, tag):
-            decode = urllib.parse.unquote_plus if "<EncodingType>url" in body else str
-            return [decode(html.unescape(text)) for text in re.findall(rf"<{tag}>([^<]*)</{tag}>", body)]
-        before = []
+            return [urllib.parse.unquote(unescape(text, {"&apos;": "'", "&quot;": '"'}))
+                    for text in re.findall(rf"<{tag}>([^<]*)</{tag}>", body)]
+        before = None
         while keys := texts(self.expect("GET", "/" + bucket, query=[("list-type", "2"), ("encoding-type", "url")]), "Key"):
             if keys == before:
                 raise RuntimeError(f"{keys[:3]} cannot be removed")

@@ -64,6 +64,15 @@ class Server(unittest.TestCase):
         listed = self.s3.expect("GET", "/" + os.environ["S3_BUCKET"], query=[("list-type", "2"), ("prefix", self.key.split("/")[2])])
         self.assertEqual(listed.count("<Contents>"), 1)
 
+    def test_a_bucket_is_removed_whatever_is_in_it(self):
+        bucket = os.environ["S3_BUCKET"] + "-other"
+        self.s3.make_bucket(bucket)
+        for key in ("a b", "x+y", "%41", "new\nline", "'\"`$HOME", "<&>", "\xe4", "..a"):
+            self.s3.expect("PUT", f"/{bucket}/in {key}/{key}", body=b"x")
+        self.s3.expect("POST", f"/{bucket}/'open' & not complete", query=[("uploads", "")])
+        self.s3.remove_bucket(bucket)
+        self.assertEqual(self.s3.request("GET", "/" + bucket)[0], 404)
+
     def test_uploads_in_parts(self):
         upload = re.search("<UploadId>([^<]+)", self.s3.expect("POST", self.key, query=[("uploads", "")]))[1]
         parts = [b"a" * (5 << 20), b"b"]
