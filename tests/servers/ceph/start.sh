@@ -117,7 +117,7 @@ osd_is_up() { ceph -c "$conf" osd stat -f json 2>/dev/null | grep -q '"num_up_os
 until_true 300 "the OSD does not come up" osd_is_up
 
 spawn rgw radosgw -c "$conf" -n client.rgw.tsnap -f
-until_true 300 "radosgw does not answer" curl -s -o /dev/null "http://127.0.0.1:$http/"
+until_true 300 "radosgw does not answer" curl -s -m 2 -o /dev/null "http://127.0.0.1:$http/"
 admin=(radosgw-admin -c "$conf" -n client.rgw.tsnap user)
 "${admin[@]}" create --uid=tsnap --display-name=tsnap --access-key="$access_key" --secret-key="$secret_key" \
   >"$data/user.json" 2>"$data/log/user.out" || die "the user cannot be made"

@@ -116,7 +116,7 @@ spawn proxy proxy-http.conf
 spawn proxy proxy-https.conf
 for url in "http://127.0.0.1:$http" "https://127.0.0.1:$https" "http://127.0.0.1:$object" "http://127.0.0.1:$container" "http://127.0.0.1:$account"; do
   left=300
-  until curl -sk -o /dev/null "$url/healthcheck"; do
+  until curl -sk -m 2 -o /dev/null "$url/healthcheck"; do
     left=$((left - 1))
     if [ "$left" = 0 ]; then
       echo "swift: $url does not answer" >&2
