@@ -4,8 +4,8 @@
  * The index is loaded part by part as it is asked for. Stored private objects have the path
  * "<rank>/<path>", replicated and sharded ones their own. It knows nothing of states.
  *
- * URLs: a plain path or fs://path; mem://name (this process only, for tests); others when they are
- * built in.
+ * URLs: a plain path or fs://path; s3://bucket/prefix, gs://bucket/prefix (also gcs://), where they
+ * are built in; mem://name (this process only, for tests).
  */
 #ifndef TSNAP_SNAPSHOT_H_
 #define TSNAP_SNAPSHOT_H_

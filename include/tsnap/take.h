@@ -66,8 +66,7 @@ typedef struct tsnap_take_options {
 /* clang-format on */
 
 /*
- * Takes a snapshot of the state at url: a plain path or fs://path; mem://name (this process only,
- * for tests); others when they are built in. The snapshot exists if and only if this call commits
+ * Takes a snapshot of the state at url (see snapshot.h for what it may be). The snapshot exists if and only if this call commits
  * it; until then, and after a failure, a snapshot that was there before stays whole. options may be
  * NULL. The state's data must not change during the call.
  *

@@ -37,7 +37,8 @@ void Describe(CLI::App* app, std::function<ExitCode()>* chosen) {
   app->require_subcommand(1);
   app->footer(
       "Exit codes: 0 all is well, 1 failure, 2 wrong usage, 3 verify found corrupt data.\n"
-      "A URL is a folder, or fs://folder. TSNAP_... variables configure the library.\n"
+      "A URL is a folder, s3://bucket/prefix or gs://bucket/prefix. TSNAP_... variables configure\n"
+      "the library.\n"
       "\"tsnap COMMAND --help\" tells more; so does \"man tsnap\".");
   for (const Command* command : kCommands) {
     CLI::App* sub = app->add_subcommand(command->name, command->summary);

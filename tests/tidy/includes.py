@@ -32,7 +32,7 @@ ARROWS = {
 
 # In these rooms each folder is a driver of its own, which does not see the others; but for what is there for all of them.
 DRIVER_ROOMS = ("store", "format")
-SHARED_BY_DRIVERS = ("store/http",)
+SHARED_BY_DRIVERS = ("store/http", "store/object")
 
 # A third-party header and where it may be included.
 HOMES = [
@@ -42,7 +42,7 @@ HOMES = [
     (r"(zstd|lz4)", ("src/engine/",)),
     (r"(flatbuffers/|.*_generated\.h)", ("src/format/",)),
     (r"nlohmann/", ("src/format/", "src/cli/", "src/store/http/")),
-    (r"pugixml", ("src/store/",)),
+    (r"pugixml", ("src/store/object/", "src/store/s3/")),
     (r"CLI/", ("src/cli/",)),
     (r"fmt/", ("src/",)),
     (r"png\.h", ("examples/",)),
