@@ -11,12 +11,9 @@
 
 namespace tsnap {
 
-Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
-  Bytes text;
-  return ReadRecord(store, version, &text);
-}
+namespace {
 
-Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* out) {
+Result<native::CommitRecord> ReadRecordOnce(Store& store, Version* version, Bytes* out) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
     // An object store says whether it is the whole place that is missing: a bucket is never made.
@@ -31,6 +28,21 @@ Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* o
   if (!record.ok())
     return std::move(record).status().While("reading the commit record of", store.url());
   *out = std::move(text).value();
+  return record;
+}
+
+}  // namespace
+
+Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
+  Bytes text;
+  return ReadRecord(store, version, &text);
+}
+
+Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* out) {
+  Result<native::CommitRecord> record = ReadRecordOnce(store, version, out);
+  const bool damaged = !record.ok() && record.status().code() == Code::kCorrupt;
+  // Through a network it may have been damaged on its way.
+  if (damaged && store.traits().whole_objects()) record = ReadRecordOnce(store, version, out);
   return record;
 }
 
@@ -161,6 +173,13 @@ Status Committer::Settle(Status failure) {
                         "read back ({}): {}",
                         store_->url(), found.status().message(), failure.message())};
   }
+  if (store_->traits().whole_objects() && failure.code() == Code::kNetwork) {
+    may_still_come_ = true;
+    return {failure.code(),
+            fmt::format("committing at {}: the snapshot is not there, but may still come, since "
+                        "the server did not answer (what is left of it otherwise, gc removes): {}",
+                        store_->url(), failure.message())};
+  }
   return std::move(failure).While("committing at", store_->url());
 }
 
@@ -173,7 +192,7 @@ void Committer::RemoveReplaced() {
 }
 
 void Committer::Abandon() {
-  if (id_.empty()) return;
+  if (id_.empty() || may_still_come_) return;
   const Status abandoned = Protect([&] {
     Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
     if (found.ok() && found->id == id_) return Status::Ok();

@@ -8,7 +8,8 @@
 //   atomically, only over what was seen
 //      in 1. When the answer is lost, read the record back: its id tells whether it is ours.
 //   4. Clean: remove the marker and what was replaced; or, after a failure, everything of this
-//   take.
+//   take. But what a server was asked for and did not answer it may still do: then the record could
+//   come when its data is gone. The data stays, and gc decides when the request is long dead.
 //
 // A copy keeps the id of its source, so that what an interrupted one has copied serves the next one
 // (core/copy.h): LookForCopy and Claim stand in for Open. Its marker names its owner; whoever finds
@@ -80,6 +81,7 @@ class Committer {
   std::string owner_;        // of a copy
   std::string replaced_id_;  // "" = none
   Version seen_;
+  bool may_still_come_ = false;  // the record, by a request that nobody answered
   std::chrono::steady_clock::time_point refreshed_{};
 };
 

@@ -11,7 +11,9 @@
 
 namespace tsnap {
 
-Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uint64_t number) {
+namespace {
+
+Result<IndexPart> LoadOnce(Store& store, const native::CommitRecord& record, uint64_t number) {
   const native::PartInfo& info = record.parts[number];
   if (info.bytes == 0) return IndexPart();
   const std::string key = native::IndexKey(record.id, number);
@@ -25,6 +27,16 @@ Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uin
   }
   Result<IndexPart> part = native::DecodeIndexPart(bytes);
   if (!part.ok()) return std::move(part).status().While("reading index part", key);
+  return part;
+}
+
+}  // namespace
+
+Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uint64_t number) {
+  Result<IndexPart> part = LoadOnce(store, record, number);
+  const bool damaged = !part.ok() && part.status().code() == Code::kCorrupt;
+  // Through a network it may have been damaged on its way.
+  if (damaged && store.traits().whole_objects()) part = LoadOnce(store, record, number);
   return part;
 }
 

@@ -39,8 +39,20 @@ class Collector {
     }));
     for (const std::string& id : ids) TSNAP_TRY(CollectTake(prefix, id));
     if (options_.dry_run) return Status::Ok();
-    return store_.RemoveLeftovers(prefix, limit, [this](std::string_view part) {
-      return alive_.contains(std::string(part));
+    return store_.RemoveLeftovers(prefix, limit, [this](std::string_view key) {
+      const std::string part(key.substr(0, key.find('/')));
+      return native::IsId(part) && !alive_.contains(part);
+    });
+  }
+
+  // Of takes in folders that hold nothing else, and so were not listed.
+  Status CollectUploads(const std::vector<std::string>& listed) {
+    const int64_t limit = Limit();
+    return store_.RemoveLeftovers("", limit, [&](std::string_view key) {
+      const std::string folder(key.substr(0, key.find('/')));
+      const std::string_view rest = key.substr(std::min(key.size(), folder.size() + 1));
+      return !native::IsId(folder) && native::IsId(std::string(rest.substr(0, rest.find('/')))) &&
+             std::find(listed.begin(), listed.end(), folder) == listed.end();
     });
   }
 
@@ -73,8 +85,10 @@ class Collector {
     if (text.ok()) {
       least_age =
           std::max(least_age, kRefreshesMissed * native::MarkerRefreshSeconds(AsText(*text)));
-      TSNAP_ASSIGN(const Entry marker, store_.Stat(key));
-      newest = std::max(newest, marker.modified_unix_seconds);
+      Result<Entry> marker = store_.Stat(key);
+      if (marker.status().code() == Code::kNotFound) return true;  // it has just been committed
+      TSNAP_TRY(marker.status());
+      newest = std::max(newest, marker->modified_unix_seconds);
     } else if (text.status().code() != Code::kNotFound && text.status().code() != Code::kCorrupt) {
       return std::move(text).status();
     }
@@ -84,21 +98,22 @@ class Collector {
   Status CollectTake(const std::string& prefix, const std::string& id) {
     uint64_t bytes = 0;
     int64_t newest = 0;
-    std::vector<Entry> entries;
+    bool any = false;
+    std::vector<Entry> entries;  // for who wants to hear of each
     const std::string folder = prefix + id + "/";
     TSNAP_TRY(store_.List(folder, [&](const Entry& entry) {
       bytes += entry.bytes;
       newest =
           std::max(newest, entry.modified_unix_seconds);  // the marker's time, or a younger file's
-      entries.push_back(entry);
+      any = true;
+      if (options_.removed) entries.push_back(entry);
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
     if (committed) return Status::Ok();
     // A folder that shows nothing may be a take that is about to write its marker, or one that died
     // then.
-    if (entries.empty())
-      return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
+    if (!any) return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
     TSNAP_ASSIGN(const bool alive, MayBeAlive(prefix, id, newest));
     if (alive) {
       ++result_->takes_kept;
@@ -185,7 +200,7 @@ Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const
   }));
   TSNAP_TRY(collector.Collect(""));
   for (const std::string& folder : folders) TSNAP_TRY(collector.Collect(folder + "/"));
-  return Status::Ok();
+  return options.dry_run ? Status::Ok() : collector.CollectUploads(folders);
 }
 
 }  // namespace tsnap

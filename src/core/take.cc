@@ -146,10 +146,12 @@ class TakeStory {
   void RefreshMarker() {
     if (!committer_ || !committer_->wants_refresh()) return;
     static_cast<void>(Protect([&] {
-      return engine_.Watched([committer = committer_] {
-        committer->Refresh();
-        return Status::Ok();
-      });
+      return engine_.Watched(
+          [committer = committer_] {
+            committer->Refresh();
+            return Status::Ok();
+          },
+          store_);
     }));
   }
 
@@ -234,19 +236,21 @@ class TakeStory {
     };
     return Protect([&] {
       const auto opened = std::make_shared<Opened>();
-      Status status = engine_.Watched([opened, url = url_, session = context_.session(),
-                                       ranks = context_.comm().size(), committing = IsCommitter(),
-                                       log = context_.log(), durable = options_.durable,
-                                       overwrite = options_.overwrite,
-                                       refresh_seconds = MarkerRefreshSeconds(context_.knobs())] {
-        TSNAP_ASSIGN(opened->store, OpenSharedStore(url, session, ranks, /*create=*/true));
-        if (!committing) return Status::Ok();
-        opened->committer =
-            std::make_shared<Committer>(opened->store, log, durable, refresh_seconds);
-        return opened->committer->Open(overwrite);
-      });
+      Status status = engine_.Watched(
+          [opened, url = url_, session = context_.session(), ranks = context_.comm().size()] {
+            TSNAP_ASSIGN(opened->store, OpenSharedStore(url, session, ranks, /*create=*/true));
+            return Status::Ok();
+          });
       if (engine_.stuck()) return status;  // it is still at work
       store_ = opened->store;
+      if (!status.ok() || !IsCommitter()) return status;
+      opened->committer = std::make_shared<Committer>(store_, context_.log(), options_.durable,
+                                                      MarkerRefreshSeconds(context_.knobs()));
+      status =
+          engine_.Watched([committer = opened->committer,
+                           overwrite = options_.overwrite] { return committer->Open(overwrite); },
+                          store_);
+      if (engine_.stuck()) return status;
       committer_ = opened->committer;
       return status;
     });

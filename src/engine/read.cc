@@ -223,32 +223,65 @@ class Reading {
       Fetch one = fetch;
       one.begin += done;
       one.bytes = size;
+      const BlockRun run{part.item, {part.run.begin + done, size}, part.file_begin + done};
       TSNAP_TRY(Read(key, one, bytes));
-      const StagingSlots::Hold hold(*staging_);
-      const Timeline::Scope span(timeline_.get(), Activity::kVerify, size);
-      TSNAP_TRY(
-          Verify(key, {part.item, {part.run.begin + done, size}, part.file_begin + done}, bytes));
+      Status verified = VerifyInPlace(key, run, bytes);
+      if (MayBeWholeNextTime(verified)) {
+        TSNAP_TRY(Read(key, one, bytes));
+        verified = VerifyInPlace(key, run, bytes);
+      }
+      TSNAP_TRY(std::move(verified));
     }
     return Status::Ok();
+  }
+
+  Status VerifyInPlace(const std::string& key, const BlockRun& run, ConstByteSpan bytes) {
+    const StagingSlots::Hold hold(*staging_);
+    const Timeline::Scope span(timeline_.get(), Activity::kVerify, bytes.size());
+    return Verify(key, run, bytes);
+  }
+
+  // What comes through a network may have been damaged on its way.
+  bool MayBeWholeNextTime(const Status& status) const {
+    return status.code() == Code::kCorrupt && job_.store->traits().whole_objects();
   }
 
   static uint64_t Room(const Fetch& fetch) {
     return AlignUp(fetch.bytes, kExtentAlignment) + fetch.scratch_bytes;
   }
 
-  // One call to the store; what is wrong with a part is booked on its object.
+  // One call to the store, or two; what is wrong with a part is booked on its object.
   Status ReadStep(const std::string& key, const Fetch& step, std::span<const BlockRun> parts,
                   ByteSpan buffer) {
+    TSNAP_TRY(Read(key, step, buffer.first(step.bytes)));
+    std::vector<BlockRun> damaged;
+    TSNAP_TRY(TakeParts(key, step, parts, buffer, &damaged));
+    if (damaged.empty()) return Status::Ok();
+    // The others are delivered: what goes wrong now concerns these.
+    Status again = Read(key, step, buffer.first(step.bytes));
+    if (again.ok()) again = TakeParts(key, step, damaged, buffer, nullptr);
+    if (!again.ok()) {
+      for (const BlockRun& part : damaged) Book(part, again);
+    }
+    return Status::Ok();
+  }
+
+  // damaged: where to note the parts that another read may make whole; null: this is that read.
+  Status TakeParts(const std::string& key, const Fetch& step, std::span<const BlockRun> parts,
+                   ByteSpan buffer, std::vector<BlockRun>* damaged) {
     const ByteSpan bytes = buffer.first(step.bytes);
     const ByteSpan scratch = buffer.subspan(AlignUp(step.bytes, kExtentAlignment));
-    TSNAP_TRY(Read(key, step, bytes));
     const StagingSlots::Hold hold(*staging_);
     const Timeline::Scope span(timeline_.get(), Activity::kVerify, step.bytes);
     for (const BlockRun& part : parts) {
       const ConstByteSpan stored = bytes.subspan(part.file_begin - step.begin, part.run.bytes);
       Status status = Verify(key, part, stored);
       if (status.ok()) status = Deliver(part, stored, scratch);
-      if (!status.ok()) Book(part, status);
+      if (damaged != nullptr && MayBeWholeNextTime(status)) {
+        damaged->push_back(part);
+      } else if (!status.ok()) {
+        Book(part, status);
+      }
     }
     return Status::Ok();
   }

@@ -2,7 +2,8 @@
 // every block that it read, decodes, and puts the bytes into the user's memory. Where a call to the
 // store is cheap, block by block through a buffer of the budget; else whole transfers, in place
 // where the memory is contiguous. The store is told in advance what comes, never more than is
-// wanted.
+// wanted. What comes damaged from an object store is read once more before it is called corrupt: it
+// may have been damaged on its way.
 #pragma once
 
 #include <cstdint>

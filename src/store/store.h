@@ -101,6 +101,7 @@ class Store {
   // How users call this place, for messages: "/scratch/run/step-10", "mem://x".
   virtual const std::string& url() const = 0;
   StoreCounters& counters() { return counters_; }
+  const StoreCounters& counters() const { return counters_; }
 
   // kExists when the key is there; an object store replaces what is there when the writer
   // finishes.
@@ -124,7 +125,8 @@ class Store {
   virtual Status Put(const std::string& key, ConstByteSpan bytes, bool durable) = 0;
   // Writes it only if nothing is there (expected empty) or exactly the version that was seen;
   // kExists otherwise. A lost answer is settled by reading back, so no two writers' bytes may be
-  // equal; what cannot be settled fails with a text that says so.
+  // equal; what cannot be settled is a failure whose text says so. kNetwork: a request had no
+  // answer, and may be carried out even after this returns.
   virtual Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
                        bool durable) = 0;
   virtual Result<Entry> Stat(const std::string& key) = 0;  // kNotFound when missing
@@ -147,11 +149,12 @@ class Store {
   // there meanwhile loses nothing. A store without folders does nothing.
   virtual void RemovePlace() {}
   // Removes what writers that were killed left below a prefix and that no list shows, when it was
-  // last changed before then: temporary names directly there, unfinished uploads at any depth. What
-  // lies below a part that is spared stays. A store that leaves no such things does nothing.
+  // last changed before then: temporary names directly there, and unfinished uploads at any depth
+  // of which dead(key less the prefix) says that they are nobody's. A store that leaves no such
+  // things does nothing.
   virtual Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
-                                 const std::function<bool(std::string_view part)>& spared) {
-    static_cast<void>(prefix), static_cast<void>(before_unix_seconds), static_cast<void>(spared);
+                                 const std::function<bool(std::string_view key)>& dead) {
+    static_cast<void>(prefix), static_cast<void>(before_unix_seconds), static_cast<void>(dead);
     return Status::Ok();
   }
   // Removes the folders below a prefix that hold nothing but such leftovers, its own as well, when

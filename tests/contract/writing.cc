@@ -285,8 +285,10 @@ void ManyWriters(Place& place) {
 void Abandon(Place& place) {
   const auto store = place.Open();
   {
-    const auto writer = MustCreate(*store, "a/object", kBlock);
-    EXPECT_OK(writer->WriteAt(0, AlignedBytes(Pattern(kBlock, 1)).span()));
+    // Of an object store one in parts: one that is written whole is there with that.
+    const uint64_t first = std::max(store->traits().least_part_bytes, kBlock);
+    const auto writer = MustCreate(*store, "a/object", WriteLayout{first + kBlock, {0, first}});
+    EXPECT_OK(writer->WriteAt(0, AlignedBytes(Pattern(first, 1)).span()));
   }
   EXPECT_CODE(store->Stat("a/object"), kNotFound);
   EXPECT_CODE(store->Get("a/object", 1 << 20, nullptr), kNotFound);

@@ -34,8 +34,10 @@ class NotingStore final : public Store {
   Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override {
     for (uint64_t i = 0; i < out.size(); ++i) out[i] = At(offset + i);
     std::lock_guard lock(mutex_);
-    if (damaged_at_ >= offset && damaged_at_ - offset < out.size())
+    if (damages_left_ > 0 && damaged_at_ >= offset && damaged_at_ - offset < out.size()) {
       out[damaged_at_ - offset] ^= std::byte{1};
+      --damages_left_;
+    }
     read_.push_back({key, offset, offset + out.size()});
     return Status::Ok();
   }
@@ -45,7 +47,11 @@ class NotingStore final : public Store {
     announced_.push_back({key, offset, offset + bytes});
   }
   void MakeHintsThrow() { hints_throw_ = true; }
-  void Damage(uint64_t offset) { damaged_at_ = offset; }
+  void Damage(uint64_t offset, int times = 1000) {
+    damaged_at_ = offset;
+    damages_left_ = times;
+  }
+  void BecomeObjectStore() { traits_.least_part_bytes = 5 << 20; }
   std::vector<Range> read() const { return read_; }
   std::vector<Range> announced() const { return announced_; }
 
@@ -73,6 +79,7 @@ class NotingStore final : public Store {
   const std::string url_ = "noting";
   bool hints_throw_ = false;
   uint64_t damaged_at_ = UINT64_MAX;
+  int damages_left_ = 0;  // guarded by mutex_
   std::mutex mutex_;
   std::vector<Range> read_, announced_;  // guarded by mutex_
 };
@@ -142,6 +149,12 @@ uint64_t Total(const std::vector<Range>& ranges) {
   uint64_t total = 0;
   for (const Range& range : ranges) total += range.end - range.begin;
   return total;
+}
+
+size_t TimesRead(const std::vector<Range>& ranges, uint64_t offset) {
+  return static_cast<size_t>(std::count_if(ranges.begin(), ranges.end(), [&](const Range& range) {
+    return range.begin <= offset && offset < range.end;
+  }));
 }
 
 // Sorted, neighbours and overlaps joined.
@@ -266,4 +279,44 @@ Test(engine_read, a_damaged_block_fails_its_object_and_no_other) {
               status.message().c_str());
     cr_assert(scene.objects[0].ok() && !scene.objects[1].ok() && scene.objects[2].ok());
   }
+}
+
+// Into the memory where it is contiguous, or through a buffer: two small neighbours are read
+// together.
+Test(engine_read, what_comes_damaged_from_an_object_store_is_read_once_more) {
+  const std::vector<std::vector<Piece>> scenes = {
+      {{0, 6 * kMiB, 0, 6 * kMiB}, {8 * kMiB, 6 * kMiB, 0, 6 * kMiB}},
+      {{8 * kMiB, 100000, 0, 100000}, {8 * kMiB + 102400, 100000, 5, 70000}}};
+  for (const std::vector<Piece>& pieces : scenes) {
+    for (const uint64_t step : kSteps) {
+      for (const int times : {1, 1000}) {
+        Scene scene(step);
+        scene.store->BecomeObjectStore();
+        scene.store->Damage(8 * kMiB + 3, times);
+        const Status status = scene.Read(pieces);
+        // Only the step that came damaged.
+        cr_assert_eq(TimesRead(scene.store->read(), 8 * kMiB + 3), 2u);
+        cr_assert_eq(TimesRead(scene.store->read(), pieces[0].offset == 0 ? 3 : UINT64_MAX),
+                     pieces[0].offset == 0 ? 1u : 0u);
+        if (times == 1) {
+          cr_assert(status.ok(), "%s", status.message().c_str());
+          scene.ExpectContent(pieces);
+        } else {
+          cr_assert(status.code() == Code::kCorrupt);
+          const size_t damaged = pieces[0].offset == 0 ? 1 : 0;
+          cr_assert(status.message().find("object " + std::to_string(damaged)) !=
+                    std::string::npos);
+          cr_assert(!scene.objects[damaged].ok() && scene.objects[1 - damaged].ok());
+        }
+      }
+    }
+  }
+}
+
+Test(engine_read, what_comes_damaged_from_a_file_is_damaged) {
+  const std::vector<Piece> pieces = {{0, 6 * kMiB, 0, 6 * kMiB}};
+  Scene scene(kBlockBytes);
+  scene.store->Damage(3, 1);
+  cr_assert(scene.Read(pieces).code() == Code::kCorrupt);
+  cr_assert_eq(TimesRead(scene.store->read(), 3), 1u);
 }

@@ -288,6 +288,16 @@ Test(http_client_failures, a_trickle_is_no_stall) {
   cr_assert(outcome.ok(), "%s", outcome.status().ToString().c_str());
 }
 
+Test(http_client_failures, a_trickle_that_never_ends_is_given_up) {
+  HttpServer server([](Peer& peer) {
+    size_t body_bytes = 0;
+    if (!peer.ReadHead(&body_bytes)) return;
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    while (peer.Send("x")) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  });
+  ExpectFailure(MakeClient({.stall_seconds = 0.1})->Perform(SecretRequest(server.authority())), Code::kTimeout, "");
+}
+
 Test(http_client_failures, no_limit_runs_for_those_who_wait_for_a_connection) {
   HttpServer server([](Peer& peer) {
     while (peer.Read()) {

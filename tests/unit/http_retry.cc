@@ -112,6 +112,22 @@ Test(http_retry, progress_of_the_client_refreshes_the_deadline) {
   cr_assert(!retry.Again());
 }
 
+Test(http_retry, others_that_get_on_do_not_keep_one_that_never_does) {
+  PlayedClient client;
+  client.idle = 0;
+  RetryPolicy policy = QuickPolicy();
+  policy.most_silences = 3;
+  Retry silent(policy, client, "host");
+  cr_assert(silent.Again(-1, true) && silent.Again() && silent.Again(-1, true));
+  cr_assert(!silent.Again(-1, true));
+  policy.deadline_seconds = 0.01;
+  policy.most_waits = 2;
+  Retry refused(policy, client, "host");
+  cr_assert(refused.Again(0.009) && refused.Again(0.009));
+  refused.Again(0.009);
+  cr_assert(!refused.Again(0.009));
+}
+
 Test(http_retry, what_was_idle_before_the_request_does_not_count) {
   PlayedClient client;  // idle for ever
   Retry retry(QuickPolicy(), client, "host");

@@ -62,6 +62,7 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
   options.region = "auto";  // it stands in signatures, and the service takes any
   options.sign_payload = session.knobs().s3_sign_payload != 2;
   options.retry = object::RetryPolicyOf(session.knobs());
+  options.slow_seconds = options.retry.deadline_seconds;
   options.signature = aws4 ? http::kAws4 : http::kGoog4;
   return std::make_shared<object::Bucket>(std::move(options), std::move(client),
                                           std::move(credentials), session.log());

@@ -1,8 +1,8 @@
 // Client: sends requests over connections that are kept. One thread drives them all (libcurl's
 // multi interface); callers wait. The only place that knows libcurl. It retries nothing, but for a
 // kept connection that the host has closed meanwhile: then the request is sent once more, on a new
-// one, although the host may have acted on the first. Whoever sends a conditional request must
-// settle a refusal as they would after a lost answer.
+// one, although the host may have acted on the first. The answer says so (sent_again): a refusal is
+// to be settled as after a lost answer.
 #pragma once
 
 #include <atomic>
@@ -20,11 +20,13 @@ namespace tsnap::http {
 
 struct ClientOptions {
   double connect_seconds = 10;  // to connect and to agree on TLS
-  double stall_seconds = 60;    // without a byte moved in either direction, once connected
-  int most_connections = 64;    // to all hosts; further requests wait for one
-  bool use_proxy = true;  // false: whatever the environment says, for hosts beside this machine
-  std::string ca_file;    // instead of the system's certificates; "" = the usual environment
-                          // (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), then the system's
+  // Without a byte moved in either direction, once connected. In all a transfer may last ten times
+  // as long, and a second more for each KiB that it moves.
+  double stall_seconds = 60;
+  int most_connections = 64;  // to all hosts; further requests wait for one
+  bool use_proxy = true;      // false: whatever the environment says, for hosts beside this machine
+  std::string ca_file;        // instead of the system's certificates; "" = the usual environment
+                              // (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), then the system's
 };
 
 class Client {
@@ -51,7 +53,8 @@ class Client {
   // Bytes of bodies moved so far in both directions, for those who watch for progress.
   virtual uint64_t moved_bytes() const = 0;
   // Since (steady clock) a byte of a body was last moved or an answer came, or since the beginning;
-  // for deadlines. Answers that only ask for another try, and their bodies, do not count.
+  // for deadlines. Answers that only ask for another try, and their bodies, do not count; nor does
+  // what is sent in the first stall_seconds of a request: its answer will tell.
   virtual double idle_seconds() const = 0;
   // True once any answer came from this authority.
   virtual bool has_answered(const std::string& authority) const = 0;

@@ -31,6 +31,8 @@ struct Request {
   // has at most so many bytes. Other bodies are Response::body.
   ByteSpan into;
   // Of Response::body. What the text of an error has beyond this (and beyond 64 KiB) is cut.
+  // How long its answer may take, where that is longer than the client's stall_seconds.
+  double patience_seconds = 0;
   // Never sent a second time by the client itself, which it does where a kept connection turns out
   // to be dead: it then takes a fresh one.
   bool once = false;
@@ -42,6 +44,8 @@ struct Response {
   std::vector<Header> headers;  // names in lower case
   Bytes body;
   uint64_t into_bytes = 0;  // how much of Request::into was filled
+  // The body was sent twice, since the first connection broke: the host may have acted on both.
+  bool sent_again = false;
 
   // The value of the first header of that (lower-case) name; "" when there is none.
   std::string_view header(std::string_view name) const {

@@ -91,8 +91,10 @@ double RetryAfterSeconds(const Response& response, int64_t unix_now) {
 Retry::Retry(const RetryPolicy& policy, const Client& client, std::string authority)
     : policy_(policy), client_(client), authority_(std::move(authority)), begin_(Clock::now()) {}
 
-bool Retry::Again(double least_seconds) {
+bool Retry::Again(double least_seconds, bool silent) {
   if (tries_ >= policy_.most_attempts) return false;
+  if (silent && ++silences_ >= policy_.most_silences) return false;
+  if (waited_seconds_ >= policy_.most_waits * policy_.deadline_seconds) return false;
   // How long nothing has got on: what moved before this request began says nothing about it.
   double left = policy_.deadline_seconds - std::min(elapsed_seconds(), client_.idle_seconds());
   if (!client_.has_answered(authority_))
@@ -106,6 +108,7 @@ bool Retry::Again(double least_seconds) {
   const double delay = std::min(left, std::max(0.0, least_seconds) + DrawBelow(bound));
   std::this_thread::sleep_until(Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                    std::chrono::duration<double>(delay)));
+  waited_seconds_ += delay;
   ++tries_;
   return true;
 }

@@ -20,6 +20,11 @@ struct RetryPolicy {
   double first_delay_seconds = 0.1;
   double most_delay_seconds = 20;
   int most_attempts = 50;
+  // Others may get on while this one never does, or small requests while large ones are lost: so
+  // often it may be left without an answer, and for so many deadlines in all it waits between
+  // tries.
+  int most_silences = 3;
+  double most_waits = 2;
 };
 
 // Whether an answer of this status is worth another try: 408, 425, 429, 500, 502, 503, 504, 509 and
@@ -35,8 +40,8 @@ class Retry {
  public:
   Retry(const RetryPolicy& policy, const Client& client, std::string authority);
   // After a failed try: waits and returns true, or false when it is time to give up. least_seconds:
-  // what the server asked for.
-  bool Again(double least_seconds = -1);
+  // what the server asked for. silent: the try ended because nothing came for too long.
+  bool Again(double least_seconds = -1, bool silent = false);
   int tries() const { return tries_; }
   double elapsed_seconds() const;
   // "after 7 tries in 31 s", for messages.
@@ -48,6 +53,8 @@ class Retry {
   const std::string authority_;
   const std::chrono::steady_clock::time_point begin_;
   int tries_ = 1;
+  int silences_ = 0;
+  double waited_seconds_ = 0;
 };
 
 }  // namespace tsnap::http

@@ -115,6 +115,16 @@ bool IsLoopback(const ServiceUrl& url) {
   return address && (*address)[0] == 127;
 }
 
+bool IsLoopback(std::string_view authority) {
+  ServiceUrl url;
+  if (authority.starts_with('[')) {
+    url.host = authority.substr(1, authority.find(']') - 1);
+  } else {
+    url.host = authority.substr(0, authority.find(':'));
+  }
+  return IsLoopback(url);
+}
+
 bool IsLinkLocal(const ServiceUrl& url) {
   const auto address = Ipv4Of(url.host);
   return address && (*address)[0] == 169 && (*address)[1] == 254;

@@ -25,6 +25,7 @@ struct ServiceUrl {
 Result<ServiceUrl> ParseServiceUrl(std::string_view text, std::string_view what);
 // "localhost", 127.0.0.0/8 and ::1.
 bool IsLoopback(const ServiceUrl& url);
+bool IsLoopback(std::string_view authority);  // "host" or "host:port"
 // An IPv4 address of 169.254.0.0/16, where clouds put their metadata services.
 bool IsLinkLocal(const ServiceUrl& url);
 // kInvalid for http to anywhere but this machine: secrets go there.

@@ -19,6 +19,9 @@ namespace tsnap::http {
 
 namespace {
 
+constexpr double kMostStalls = 10;  // how many times the longest silence a transfer lasts
+constexpr double kLeastBytesPerSecond = 1024;  // beyond that
+
 // What one call to the kernel moves at most. Larger buffers leave the processor's cache, and each
 // running transfer has its own.
 constexpr uint64_t kBufferBytes = uint64_t{256} << 10;
@@ -74,8 +77,10 @@ void Progress::Touch() {
   touched_nanoseconds_.store(SteadyNanoseconds(), std::memory_order_relaxed);
 }
 
+void Progress::Count(uint64_t bytes) { moved_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+
 void Progress::Move(uint64_t bytes) {
-  moved_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  Count(bytes);
   Touch();
 }
 
@@ -242,7 +247,8 @@ int Transfer::OnProgress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_of
   const uint64_t sent = static_cast<uint64_t>(std::max<curl_off_t>(0, up));
   if (sent > transfer->sent_bytes_) {
     transfer->idle_seconds_ = 0;
-    transfer->progress_->Move(sent - transfer->sent_bytes_);
+    transfer->progress_->Count(sent - transfer->sent_bytes_);
+    if (transfer->SendingIsProgress()) transfer->progress_->Touch();
   }
   transfer->sent_bytes_ = sent;  // less than before when it is sent again on another connection
   return 0;
@@ -264,6 +270,7 @@ size_t Transfer::Read(char* out, size_t most) {
 }
 
 bool Transfer::Seek(uint64_t offset) {
+  response_.sent_again = true;  // only for that does libcurl go back
   part_ = 0;
   part_offset_ = 0;
   if (offset > body_bytes_) return false;
@@ -352,17 +359,26 @@ bool Transfer::SendQueueMoved() {
   return bytes < before;
 }
 
+// Whoever refuses every request, or never answers, takes their bodies first: only one that is sent
+// for longer than a host may be silent gets on by that. What is sent sooner is told by its answer.
+bool Transfer::SendingIsProgress() const { return connected_seconds_ > options_.stall_seconds; }
+
 bool Transfer::HasStalled(double passed_seconds) noexcept {
   if (!HasConnected()) {
     connecting_seconds_ += passed_seconds;
     return false;
   }
   idle_seconds_ += passed_seconds;
+  connected_seconds_ += passed_seconds;
   if (SendQueueMoved()) {
     idle_seconds_ = 0;
-    progress_->Touch();
+    if (SendingIsProgress()) progress_->Touch();
   }
-  return idle_seconds_ > options_.stall_seconds;
+  const double most_idle_seconds = std::max(options_.stall_seconds, request_.patience_seconds);
+  // In all: a host that sends a byte now and then would be listened to for ever.
+  const double moved = static_cast<double>(sent_bytes_ + received_bytes_);
+  const double most_seconds = kMostStalls * most_idle_seconds + moved / kLeastBytesPerSecond;
+  return idle_seconds_ > most_idle_seconds || connected_seconds_ > most_seconds;
 }
 
 void Transfer::End(CURLcode code, bool stalled) noexcept {

@@ -35,6 +35,8 @@ class Progress {
   Progress() { Touch(); }
   void Touch();
   void Move(uint64_t bytes);
+  // Without saying that anything gets on.
+  void Count(uint64_t bytes);
   uint64_t moved_bytes() const { return moved_bytes_.load(std::memory_order_relaxed); }
   double idle_seconds() const;
 
@@ -89,6 +91,7 @@ class Transfer {
   bool Refuse(Refusal why);
   bool HasConnected();
   bool SendQueueMoved();
+  bool SendingIsProgress() const;
   Status Failure() const;
 
   const Request& request_;
@@ -108,7 +111,7 @@ class Transfer {
   Refusal refusal_ = Refusal::kNone;
 
   bool connected_ = false;
-  double connecting_seconds_ = 0, idle_seconds_ = 0;
+  double connecting_seconds_ = 0, idle_seconds_ = 0, connected_seconds_ = 0;
   int send_queue_bytes_ = -1;  // what the kernel had still to send when it was last asked
 
   CURLcode code_ = CURLE_OK;

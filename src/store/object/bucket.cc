@@ -9,14 +9,17 @@
 
 #include <fmt/format.h>
 
+#include "store/http/service_url.h"
 #include "store/object/failure.h"
 
 namespace tsnap::object {
 
 namespace {
 
-constexpr int kMostAdaptations = 4;        // region, clock, credentials: each may need one or two
-constexpr int kMostDamagedTries = 6;       // of a body that arrives damaged
+constexpr const char* kFirstRegion = "us-east-1";  // which knows all the others
+constexpr int kMostAdaptations = 4;   // region, clock, credentials: each may need one or two
+constexpr int kMostDamagedTries = 6;  // of a body that arrives damaged
+constexpr int kTriesOfWhatMayBeLeft = 3;
 constexpr int64_t kLeastSkewSeconds = 60;  // what is less is no reason to refuse a request
 
 int64_t UnixNow() {
@@ -40,9 +43,12 @@ struct Bucket::Try {
   http::Credentials used;
   int adaptations = 0;
   int sent = 0;
-  bool uncertain = false;  // a try may have been done that nobody heard of
-  bool refused = false;    // `used` were refused: others, or none
-  Answer last;             // of the last try that was answered
+  bool uncertain = false;            // a try may have been done that nobody heard of
+  bool silent = false;               // a try had no answer
+  bool refused = false;              // `used` were refused: others, or none
+  std::string region;                // of the last try
+  int64_t clock_offset_seconds = 0;  // of the last try
+  Answer last;                       // of the last try that was answered
 };
 
 Bucket::Bucket(BucketOptions options, std::shared_ptr<http::Client> client,
@@ -55,13 +61,14 @@ Bucket::Bucket(BucketOptions options, std::shared_ptr<http::Client> client,
 
 std::string Bucket::region() const {
   std::lock_guard lock(mutex_);
-  return region_.empty() ? "us-east-1" : region_;
+  return region_;
 }
 
 std::string Bucket::Authority() const {
   std::string host = options_.endpoint.authority;
   if (options_.find_region) {
-    const std::string region = this->region();
+    std::string region = this->region();
+    if (region.empty()) region = kFirstRegion;
     host = fmt::format("s3.{}.amazonaws.com{}", region, region.starts_with("cn-") ? ".cn" : "");
   }
   return options_.endpoint.bucket_in_host ? options_.bucket + "." + host : host;
@@ -87,6 +94,7 @@ Result<http::Request> Bucket::Prepare(const Call& call, Try* state) {
   request.into = call.into;
   request.most_body_bytes = call.most_body_bytes;
   request.once = call.once;
+  if (call.slow) request.patience_seconds = options_.slow_seconds;
   const http::Credentials before = std::move(state->used);
   TSNAP_TRY(LetIn(state, &request));
   // Asked anew, the source gave the same: another try would be refused again.
@@ -97,52 +105,78 @@ Result<http::Request> Bucket::Prepare(const Call& call, Try* state) {
 
 Status Bucket::LetIn(Try* state, http::Request* request) {
   TSNAP_ASSIGN(state->used, credentials_->Get());
+  state->region = region();
+  state->clock_offset_seconds = clock_offset_seconds_;
   const http::Credentials& used = state->used;
+  if (used.access_key.empty() && used.token.empty()) return Status::Ok();
   if (used.access_key.empty()) {
-    if (!used.token.empty()) request->headers.push_back({"Authorization", "Bearer " + used.token});
+    if (request->scheme != "https" && !http::IsLoopback(request->authority))
+      return {Code::kAuth,
+              fmt::format("a token is not sent to {} in clear: use https, or an HMAC key",
+                          request->authority)};
+    request->headers.push_back({"Authorization", "Bearer " + used.token});
     return Status::Ok();
   }
   if (state->payload_hash.empty()) {
     const bool sign = options_.sign_payload && request->scheme == "http";
     state->payload_hash = sign ? http::HashPayload(*request) : std::string(http::kUnsignedPayload);
   }
-  return http::SignV4(options_.signature, used, region(), UnixNow() + clock_offset_seconds_,
-                      state->payload_hash, request);
+  return http::SignV4(options_.signature, used,
+                      state->region.empty() ? kFirstRegion : state->region,
+                      UnixNow() + state->clock_offset_seconds, state->payload_hash, request);
 }
 
-// What a refusal tells can make the next try succeed.
+// What a refusal tells can make the next try succeed. Another call may have learned it meanwhile:
+// what counts is what this try went out with.
 bool Bucket::AdaptTo(const Answer& answer, Try* state) {
   if (state->adaptations >= kMostAdaptations) return false;
-  ++state->adaptations;
-  if (IsAboutCredentials(answer)) {
-    credentials_->Refuse(state->used);
-    state->refused = true;
-    return true;
-  }
-  if (IsAboutClock(answer)) {
-    const int64_t theirs = ParseHttpTime(answer.response.header("date"));
-    const int64_t offset = theirs - UnixNow();
-    if (theirs == 0 || std::abs(offset - clock_offset_seconds_) < kLeastSkewSeconds) return false;
-    clock_offset_seconds_ = offset;
-    log_.Write(LogLevel::kWarning,
-               fmt::format("this machine's clock is {} s {} that of {}: requests are signed with "
-                           "the server's time; set the clock",
-                           std::abs(offset), offset < 0 ? "ahead of" : "behind", Authority()));
-    return true;
-  }
+  const bool adapted = IsAboutCredentials(answer) ? RenewCredentials(state)
+                       : IsAboutClock(answer)     ? SetClock(answer, *state)
+                                                  : SetRegion(answer, *state);
+  if (adapted) ++state->adaptations;
+  return adapted;
+}
+
+bool Bucket::RenewCredentials(Try* state) {
+  credentials_->Refuse(state->used);
+  state->refused = true;
+  return true;
+}
+
+bool Bucket::SetClock(const Answer& answer, const Try& state) {
+  const int64_t theirs = ParseHttpTime(answer.response.header("date"));
+  const int64_t offset = theirs - UnixNow();
+  if (theirs == 0 || std::abs(offset - state.clock_offset_seconds) < kLeastSkewSeconds)
+    return false;
+  const int64_t before = clock_offset_seconds_.exchange(offset);
+  if (std::abs(offset - before) < kLeastSkewSeconds) return true;
+  log_.Write(LogLevel::kWarning,
+             fmt::format("this machine's clock is {} s {} that of {}: requests are signed with "
+                         "the server's time; set the clock",
+                         std::abs(offset), offset < 0 ? "ahead of" : "behind", Authority()));
+  return true;
+}
+
+bool Bucket::SetRegion(const Answer& answer, const Try& state) {
   const std::string region = RegionOf(answer);
+  if (region.empty() || region == state.region) return false;
   std::lock_guard lock(mutex_);
-  if (region.empty() || region == region_) return false;
   region_ = region;
   return true;
 }
 
 bool Bucket::WorthAnotherTry(const Call& call, Try* state, Result<http::Response>& response) {
-  ++state->sent;
-  if (!response.ok() || response->status >= 500) state->uncertain = true;
-  if (!response.ok()) return http::IsWorthRetrying(response.status()) && state->retry.Again();
-  if (call.error_in_200 && response->status == 200 && IsError(response->body))
+  const bool sent_again = response.ok() && response->sent_again;
+  state->sent += sent_again ? 2 : 1;
+  state->silent = state->silent || sent_again || !response.ok();
+  if (call.error_in_200 && response.ok() && response->status == 200 && IsError(response->body))
     response->status = 500;  // what the server found out after it had begun to answer
+  if (!response.ok() || sent_again || response->status >= 500) state->uncertain = true;
+  if (call.may_be_left && (!response.ok() || state->sent >= kTriesOfWhatMayBeLeft)) return false;
+  if (!response.ok()) {
+    return http::IsWorthRetrying(response.status()) &&
+           state->retry.Again(-1, response.status().code() == Code::kTimeout);
+  }
   if (response->status >= 200 && response->status < 300) return false;
   state->last = {*response, ParseError(response->body), state->sent};
   const Answer& answer = state->last;
@@ -162,6 +196,7 @@ Result<Answer> Bucket::Conclude(const Call& call, Try* state, Result<http::Respo
     answer.response = std::move(response).value();
     answer.tries = state->sent;
     answer.uncertain = state->uncertain;
+    answer.silent = state->silent;
     return answer;
   }
   Status failure = std::move(response).status();
@@ -185,7 +220,18 @@ Result<Answer> Bucket::Continue(const Call& call, Try* state, Result<http::Respo
   return Conclude(call, state, std::move(response));
 }
 
+// Asked for with an empty body: what is refused in the middle of a large one may be a reset, which
+// tells nothing.
+void Bucket::FindRegion(StoreCounters* counters) {
+  if (!options_.find_region || region_asked_.exchange(true) || !region().empty()) return;
+  Call look;
+  look.action = "finding the region of";
+  look.method = "HEAD";
+  static_cast<void>(Send(look, counters));  // what is wrong shows in the call itself
+}
+
 Result<Answer> Bucket::Send(const Call& call, StoreCounters* counters) {
+  if (!call.body.empty()) FindRegion(counters);
   Try state(options_.retry, *client_, Authority());
   Result<http::Request> request = Prepare(call, &state);
   if (!request.ok()) return std::move(request).status().While(call.action, UrlOf(call.key));
@@ -193,17 +239,23 @@ Result<Answer> Bucket::Send(const Call& call, StoreCounters* counters) {
   return Continue(call, &state, client_->Perform(*request), counters);
 }
 
+// Why others need not be sent: this one was tried until it was time to give up.
+Status Bucket::Hopeless(const Call& call, const Result<Answer>& answer) const {
+  if (!answer.ok()) return answer.status();
+  return http::IsWorthRetrying(answer->status()) ? Failure(call, *answer) : Status::Ok();
+}
+
 std::vector<Result<Answer>> Bucket::SendAll(const std::vector<Call>& calls,
                                             StoreCounters* counters) {
   std::vector<Result<Answer>> answers;
   answers.reserve(calls.size());
   const size_t step = static_cast<size_t>(std::max(1, options_.most_parallel));
-  for (size_t begin = 0; begin < calls.size(); begin += step) {
+  Status failure;
+  for (size_t begin = 0; begin < calls.size() && failure.ok(); begin += step) {
     const size_t end = std::min(calls.size(), begin + step);
     std::vector<Try> states;
     std::vector<http::Request> requests;
     states.reserve(end - begin);
-    Status failure;
     for (size_t i = begin; i < end && failure.ok(); ++i) {
       states.emplace_back(options_.retry, *client_, Authority());
       Result<http::Request> request = Prepare(calls[i], &states.back());
@@ -213,16 +265,17 @@ std::vector<Result<Answer>> Bucket::SendAll(const std::vector<Call>& calls,
         failure = std::move(request).status().While(calls[i].action, UrlOf(calls[i].key));
       }
     }
-    if (!failure.ok()) {
-      while (answers.size() < calls.size()) answers.emplace_back(Status(failure));
-      return answers;
-    }
+    if (!failure.ok()) break;
     counters->requests += requests.size();
     std::vector<Result<http::Response>> responses = client_->PerformAll(requests);
-    for (size_t i = begin; i < end; ++i)
+    for (size_t i = begin; i < end; ++i) {
       answers.push_back(
           Continue(calls[i], &states[i - begin], std::move(responses[i - begin]), counters));
+      // Those behind these, which may be thousands, would each wait as long.
+      if (failure.ok()) failure = Hopeless(calls[i], answers.back());
+    }
   }
+  while (answers.size() < calls.size()) answers.emplace_back(Status(failure));
   return answers;
 }
 

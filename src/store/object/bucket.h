@@ -34,8 +34,12 @@ struct Call {
   std::vector<ConstByteSpan> body;  // borrowed
   ByteSpan into;                    // where the object's bytes go
   uint64_t most_body_bytes = uint64_t{1} << 20;
-  bool error_in_200 = false;  // an answer of status 200 may hold an error
-  bool once = false;          // what is done twice is another thing: no try is repeated unseen
+  // An answer of status 200 may hold an error: what goes wrong after a server has begun to answer.
+  // Not where the body is the object's own.
+  bool error_in_200 = true;
+  bool once = false;         // what is done twice is another thing: no try is repeated unseen
+  bool slow = false;         // its answer may take minutes: what it asks for is much work
+  bool may_be_left = false;  // others do it later: not worth many tries, nor a silent server
 };
 
 // What came back at last, whatever its status.
@@ -44,6 +48,7 @@ struct Answer {
   ServiceError error;  // of a status that is not 2xx, as far as the server said
   int tries = 1;
   bool uncertain = false;  // an earlier try, or this one, may have been done all the same
+  bool silent = false;     // an earlier one had no answer: it may do its work even now
   int status() const { return response.status; }
   bool ok() const { return response.status >= 200 && response.status < 300; }
 };
@@ -59,7 +64,8 @@ struct BucketOptions {
   http::SignatureFamily signature = http::kAws4;
   bool sign_payload = true;  // where the connection is not encrypted
   http::RetryPolicy retry;
-  int most_parallel = 16;  // of SendAll
+  double slow_seconds = 180;  // how long the answer to a slow call may take
+  int most_parallel = 16;     // of SendAll
 };
 
 class Bucket {
@@ -72,7 +78,7 @@ class Bucket {
   // sent; every other answer is the caller's to judge.
   Result<Answer> Send(const Call& call, StoreCounters* counters);
   // Several calls side by side, none of which depends on another. Each is tried alone again where
-  // the first try did not settle it.
+  // the first try did not settle it. When one fails for good, those behind it may not be sent.
   std::vector<Result<Answer>> SendAll(const std::vector<Call>& calls, StoreCounters* counters);
 
   // What an answer that is not 2xx means: kNotFound, kExists (412), kAuth, kNoSpace, kCorrupt
@@ -97,17 +103,23 @@ class Bucket {
   Status LetIn(Try* state, http::Request* request);
   bool WorthAnotherTry(const Call& call, Try* state, Result<http::Response>& response);
   bool AdaptTo(const Answer& answer, Try* state);
+  bool RenewCredentials(Try* state);
+  bool SetClock(const Answer& answer, const Try& state);
+  bool SetRegion(const Answer& answer, const Try& state);
+  void FindRegion(StoreCounters* counters);
   Result<Answer> Conclude(const Call& call, Try* state, Result<http::Response> response);
   Result<Answer> Continue(const Call& call, Try* state, Result<http::Response> first,
                           StoreCounters* counters);
+  Status Hopeless(const Call& call, const Result<Answer>& answer) const;
   std::string Authority() const;
-  std::string region() const;
+  std::string region() const;  // "" = not known yet
 
   const BucketOptions options_;
   const std::shared_ptr<http::Client> client_;
   const std::shared_ptr<http::CredentialProvider> credentials_;
   const Log log_;
   std::atomic<int64_t> clock_offset_seconds_{0};  // the server's clock less ours
+  std::atomic<bool> region_asked_{false};
   mutable std::mutex mutex_;
   std::string region_;  // guarded by mutex_
 };

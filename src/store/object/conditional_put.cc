@@ -62,6 +62,7 @@ Result<ConditionalPut::Found> ConditionalPut::Look() {
   Call call;
   call.action = "reading back";
   call.method = "GET";
+  call.error_in_200 = false;
   call.key = key_;
   call.most_body_bytes = std::max<uint64_t>(bytes_.size(), uint64_t{64} << 20);
   TSNAP_ASSIGN(const Answer answer, bucket_.Send(call, counters_));
@@ -102,15 +103,17 @@ Status ConditionalPut::Settle(const Call& call, const Answer& answer, bool quote
       answer.status() == 412 || answer.status() == 409 ||
       (answer.status() == 404 && !expected_.tag.empty() && answer.error.code != "NoSuchBucket");
   if (!failed) {
+    Status failure = bucket_.Failure(call, answer);
+    if (answer.silent) failure = {Code::kNetwork, failure.message()};
     // An earlier try may have been done all the same.
-    return answer.uncertain ? SettleSilence(bucket_.Failure(call, answer))
-                            : bucket_.Failure(call, answer);
+    return answer.uncertain ? SettleSilence(std::move(failure)) : failure;
   }
   TSNAP_ASSIGN(const Found found, Look());
   if (found == Found::kOurs && answer.uncertain) return Status::Ok();
   // Some servers compare tags without their quotes.
   if (found == Found::kExpected && !expected_.tag.empty() && quoted)
     return SendOnCondition(/*quoted=*/false);
+  if (found == Found::kExpected) return bucket_.Failure(call, answer);  // refused without a reason
   return Another();
 }
 

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "store/object/completion.h"
+
 namespace tsnap::object {
 
 namespace {
@@ -26,7 +28,7 @@ Call CopyCall(const Bucket& from, const std::string& from_key, const Bucket& to,
   call.key = to_key;
   call.headers = {{std::string(to.dialect().copy_source),
                    http::PercentEncode("/" + from.name() + "/" + from_key, true)}};
-  call.error_in_200 = true;
+  call.slow = true;
   return call;
 }
 
@@ -57,21 +59,14 @@ Status CopyInParts(Bucket& from, const std::string& from_key, Bucket& to, const 
       TSNAP_ASSIGN(std::string tag, ParseCopyTag(answers[i]->response.body));
       parts.push_back({i + 1, std::move(tag), ""});
     }
-    const std::string xml = CompletionXml(parts);
-    Call complete = begin;
-    complete.action = "completing the copy to";
-    complete.query = {{"uploadId", upload_id}};
-    complete.headers = {{"Content-Type", "application/xml"}};
-    complete.body = {AsBytes(xml)};
-    complete.error_in_200 = true;
-    TSNAP_ASSIGN(const Answer completed, to.Send(complete, counters));
-    return completed.ok() ? Status::Ok() : to.Failure(complete, completed);
+    return CompleteUpload(to, to_key, upload_id, parts, bytes, counters);
   }();
   if (copied.ok()) return copied;
   Call abort = begin;
   abort.action = "aborting the copy to";
   abort.method = "DELETE";
   abort.query = {{"uploadId", upload_id}};
+  abort.may_be_left = true;
   static_cast<void>(to.Send(abort, counters));  // gc finds what is left
   return copied;
 }
@@ -87,7 +82,9 @@ Status CopyWithin(Bucket& from, const std::string& from_key, Bucket& to, const s
     return CopyInParts(from, from_key, to, to_key, bytes, counters);
   const Call call = CopyCall(from, from_key, to, to_key);
   TSNAP_ASSIGN(const Answer answer, to.Send(call, counters));
-  return answer.ok() ? Status::Ok() : to.Failure(call, answer);
+  if (!answer.ok()) return to.Failure(call, answer);
+  const Result<std::string> tag = ParseCopyTag(answer.response.body);
+  return tag.ok() ? Status::Ok() : Status(tag.status()).While(call.action, to.UrlOf(to_key));
 }
 
 }  // namespace tsnap::object

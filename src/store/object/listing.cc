@@ -8,7 +8,7 @@ namespace tsnap::object {
 
 namespace {
 
-constexpr uint64_t kMostPageBytes = uint64_t{16} << 20;  // 1000 keys, each byte of which is escaped
+constexpr uint64_t kMostPageBytes = uint64_t{6} << 20;  // 1000 keys, each byte of which is escaped
 
 Call PageCall(const std::string& prefix) {
   Call call;
@@ -45,7 +45,7 @@ Status ListPages(Bucket& bucket, const std::string& prefix, bool by_folder, uint
 }
 
 Status ListUploads(Bucket& bucket, const std::string& prefix, StoreCounters* counters,
-                   const std::function<Status(const ListedUpload&)>& visit) {
+                   const std::function<Status(const UploadsPage&)>& visit) {
   std::string key, upload_id;
   for (;;) {
     Call call = PageCall(prefix);
@@ -57,10 +57,7 @@ Status ListUploads(Bucket& bucket, const std::string& prefix, StoreCounters* cou
     if (!answer.ok()) return bucket.Failure(call, answer);
     Result<UploadsPage> page = ParseUploads(answer.response.body);
     if (!page.ok()) return std::move(page).status().While(call.action, bucket.UrlOf(prefix));
-    for (const ListedUpload& upload : page->uploads) {
-      // What a server lists without being asked is not ours to touch.
-      if (upload.key.starts_with(prefix)) TSNAP_TRY(visit(upload));
-    }
+    TSNAP_TRY(visit(*page));
     if (!page->more) return Status::Ok();
     if (page->next_key == key && page->next_upload_id == upload_id)
       return Corrupt(

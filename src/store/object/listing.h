@@ -15,6 +15,6 @@ Status ListPages(Bucket& bucket, const std::string& prefix, bool by_folder, uint
                  StoreCounters* counters, const std::function<Status(const ListPage&)>& visit);
 
 Status ListUploads(Bucket& bucket, const std::string& prefix, StoreCounters* counters,
-                   const std::function<Status(const ListedUpload&)>& visit);
+                   const std::function<Status(const UploadsPage&)>& visit);
 
 }  // namespace tsnap::object

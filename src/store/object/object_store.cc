@@ -22,6 +22,7 @@ namespace {
 
 constexpr uint64_t kReadTransferBytes = uint64_t{16} << 20;
 constexpr int kConcurrency = 8;
+constexpr int kMostCutTries = 3;
 
 bool IsOurs(std::string_view key) {
   if (key.empty()) return false;
@@ -74,7 +75,11 @@ class ObjectStore final : public Store, public Place {
 
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return url_; }
-  uint64_t moved_bytes() const override { return bucket_->client().moved_bytes(); }
+  // A request that is begun is progress too: each ends in time, and is tried again until a deadline
+  // only, so that a call of several is no stall before all of them have failed.
+  uint64_t moved_bytes() const override {
+    return bucket_->client().moved_bytes() + counters().requests;
+  }
   Bucket& bucket() override { return *bucket_; }
   const std::string& prefix() const override { return prefix_; }
 
@@ -88,9 +93,14 @@ class ObjectStore final : public Store, public Place {
     Call call = ReadCall(key);
     call.headers = {{"Range", fmt::format("bytes={}-{}", offset, offset + out.size() - 1)}};
     call.into = out;
-    TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, &counters()));
-    if (!answer.ok()) return bucket_->Failure(call, answer);
-    TSNAP_TRY(CheckRange(call, answer, offset, out.size()));
+    for (int tries = 1;; ++tries) {
+      TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, &counters()));
+      if (!answer.ok()) return bucket_->Failure(call, answer);
+      Status checked = CheckRange(call, answer, offset, out.size());
+      if (checked.ok()) break;
+      // It says that it sends more than has come, and did not say how much: cut short on its way.
+      if (checked.code() != Code::kNetwork || tries == kMostCutTries) return checked;
+    }
     ++counters().read_calls;
     counters().read_bytes += out.size();
     return Status::Ok();
@@ -194,8 +204,8 @@ class ObjectStore final : public Store, public Place {
   }
 
   Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
-                         const std::function<bool(std::string_view)>& spared) override {
-    return AbortUploads(*bucket_, prefix_ + prefix, before_unix_seconds, spared, &counters());
+                         const std::function<bool(std::string_view)>& dead) override {
+    return AbortUploads(*bucket_, prefix_ + prefix, before_unix_seconds, dead, &counters());
   }
 
   Status CopyFrom(Store& source, const std::string& key, uint64_t bytes) override {
@@ -212,6 +222,7 @@ class ObjectStore final : public Store, public Place {
     Call call;
     call.action = "reading";
     call.method = "GET";
+    call.error_in_200 = false;
     call.key = prefix_ + key;
     return call;
   }
@@ -226,6 +237,12 @@ class ObjectStore final : public Store, public Place {
     if (!whole && !answer.response.header("content-range").starts_with(begin))
       return IoError(
           fmt::format("reading {}: the server sent another range than bytes from {}", url, offset));
+    const std::string whole_range = fmt::format("bytes {}-{}/", offset, offset + bytes - 1);
+    if (answer.response.into_bytes < bytes &&
+        answer.response.header("content-range").starts_with(whole_range))
+      return Status(Code::kNetwork,
+                    fmt::format("reading {}: only {} of {} bytes arrive: check the network", url,
+                                answer.response.into_bytes, bytes));
     if (answer.response.into_bytes != bytes)
       return Corrupt(
           fmt::format("reading {}: it is truncated: it ends at byte {}, {} were recorded", url,

@@ -8,6 +8,7 @@
 
 #include "base/protect.h"
 #include "store/http/crypto.h"
+#include "store/object/completion.h"
 
 namespace tsnap::object {
 
@@ -44,7 +45,7 @@ ObjectWriter::ObjectWriter(std::shared_ptr<Bucket> bucket, std::string key,
       parts_(std::max<size_t>(1, layout.offsets.size())) {}
 
 ObjectWriter::~ObjectWriter() {
-  if (!finished_ && (put_ || !upload_id_.empty())) Abort();
+  if (!finished_ && !upload_id_.empty()) Abort();
 }
 
 Result<size_t> ObjectWriter::NumberOf(uint64_t offset) const {
@@ -68,7 +69,6 @@ Status ObjectWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional
 }
 
 Status ObjectWriter::PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
-  put_ = true;
   Call call;
   call.action = "writing";
   call.method = "PUT";
@@ -82,6 +82,15 @@ Status ObjectWriter::PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32
 Status ObjectWriter::Begin() {
   std::lock_guard lock(mutex_);  // the others have nothing to send before it is known
   if (!upload_id_.empty()) return Status::Ok();
+  // Each part would wait for as long as the first did.
+  if (!begun_.ok()) return begun_;
+  Result<std::string> id = AskForUpload();
+  if (!id.ok()) return begun_ = std::move(id).status();
+  upload_id_ = std::move(id).value();
+  return Status::Ok();
+}
+
+Result<std::string> ObjectWriter::AskForUpload() {
   Call call;
   call.action = "beginning the upload of";
   call.method = "POST";
@@ -93,8 +102,7 @@ Status ObjectWriter::Begin() {
   if (!answer.ok()) return bucket_->Failure(call, answer);
   Result<std::string> id = ParseUploadId(answer.response.body);
   if (!id.ok()) return std::move(id).status().While(call.action, bucket_->UrlOf(key_));
-  upload_id_ = std::move(id).value();
-  return Status::Ok();
+  return id;
 }
 
 Status ObjectWriter::PutPart(size_t number, ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
@@ -151,40 +159,17 @@ Status ObjectWriter::Complete(uint64_t size_bytes) {
     std::lock_guard lock(mutex_);
     for (const Part& part : parts_) uploaded.push_back(part.uploaded);
   }
-  const std::string xml = CompletionXml(uploaded);
-  Call call;
-  call.action = "completing the upload of";
-  call.method = "POST";
-  call.key = key_;
-  call.query = {{"uploadId", upload_id_}};
-  call.headers = {{"Content-Type", "application/xml"}};
-  call.body = {AsBytes(xml)};
-  call.error_in_200 = true;
-  TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
-  return answer.ok() ? Status::Ok() : SettleLostCompletion(call, answer, size_bytes);
-}
-
-Status ObjectWriter::SettleLostCompletion(const Call& call, const Answer& answer,
-                                          uint64_t size_bytes) {
-  Status failure = bucket_->Failure(call, answer);
-  if (!answer.uncertain || answer.status() != 404) return failure;
-  Call look;
-  look.action = "looking for";
-  look.method = "HEAD";
-  look.key = key_;
-  TSNAP_ASSIGN(const Answer found, bucket_->Send(look, counters_));
-  const bool there = found.ok() && found.response.header("content-length") ==
-                                       std::string_view(std::to_string(size_bytes));
-  return there ? Status::Ok() : failure;
+  return CompleteUpload(*bucket_, key_, upload_id_, uploaded, size_bytes, counters_);
 }
 
 void ObjectWriter::Abort() noexcept {
   const Status aborted = Protect([&] {
     Call call;
-    call.action = put_ ? "removing what was begun of" : "aborting the upload of";
+    call.action = "aborting the upload of";
     call.method = "DELETE";
     call.key = key_;
-    if (!put_) call.query = {{"uploadId", upload_id_}};
+    call.query = {{"uploadId", upload_id_}};
+    call.may_be_left = true;
     TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
     return answer.ok() || answer.status() == 404 ? Status::Ok() : bucket_->Failure(call, answer);
   });

@@ -5,8 +5,10 @@
 //      sent straight from the caller's memory, with its CRC32C, and again when that fails.
 //   3. Finish completes the upload: only then is there an object. An upload that is already gone
 //      then was completed by a try whose answer was lost, when the object is there as it should be.
-//   4. A writer that ends unfinished aborts its upload, or removes its object; what a killed one
-//      leaves, gc finds.
+//   4. A writer that ends unfinished aborts its own upload, if the server does it soon; what is
+//   left
+//      of others, and what a killed one leaves, gc finds. An object that was put stays: a take that
+//      failed removes all of its id, and a copy may have written what another one has committed.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +47,8 @@ class ObjectWriter final : public StoreWriter {
   Status PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32c);
   Status PutPart(size_t number, ConstByteSpan bytes, std::optional<uint32_t> crc32c);
   Status Begin();
+  Result<std::string> AskForUpload();
   Status Complete(uint64_t size_bytes);
-  // Whether the object is there, of that size: an answer may have been lost.
-  Status SettleLostCompletion(const Call& call, const Answer& answer, uint64_t size_bytes);
   void Abort() noexcept;
 
   const std::shared_ptr<Bucket> bucket_;
@@ -56,8 +57,8 @@ class ObjectWriter final : public StoreWriter {
   StoreCounters* const counters_;
   std::mutex mutex_;
   std::string upload_id_;    // guarded by mutex_ until set
+  Status begun_;             // why there is none; guarded by mutex_
   std::vector<Part> parts_;  // guarded by mutex_
-  bool put_ = false;         // the one part of an object was sent; set by the one who sends it
   bool finished_ = false;
 };
 

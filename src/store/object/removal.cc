@@ -56,9 +56,11 @@ Status RemoveTogether(Bucket& bucket, const std::vector<std::string>& keys,
   call.headers = {{"Content-Type", "application/xml"}, {"Content-MD5", http::Base64(digest)}};
   call.body = {AsBytes(xml)};
   call.most_body_bytes = kMostDeletionBytes;
-  call.error_in_200 = true;
   TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
-  if (answer.status() == 501 || answer.status() == 405 || answer.status() == 400) {
+  const bool not_understood = answer.status() == 400 && (answer.error.code == "MalformedXML" ||
+                                                         answer.error.code == "InvalidRequest" ||
+                                                         answer.error.code == "InvalidArgument");
+  if (answer.status() == 501 || answer.status() == 405 || not_understood) {
     bucket.lacks_multi_delete = true;
     return RemoveSideBySide(bucket, keys, counters);
   }
@@ -71,6 +73,8 @@ Status RemoveTogether(Bucket& bucket, const std::vector<std::string>& keys,
     // Only what was asked for.
     if (std::find(keys.begin(), keys.end(), one.key) != keys.end()) left.push_back(one.key);
   }
+  // One under a name that was not asked for: each is removed by its own name.
+  if (left.size() < failed->size()) left = keys;
   return left.empty() ? Status::Ok() : RemoveSideBySide(bucket, left, counters);
 }
 
@@ -131,7 +135,7 @@ Status RemoveBelow(Bucket& bucket, const std::string& prefix, StoreCounters* cou
     return RemoveKeys(bucket, keys, counters);
   }));
   const Status aborted = AbortUploads(
-      bucket, prefix, std::numeric_limits<int64_t>::max(), [](std::string_view) { return false; },
+      bucket, prefix, std::numeric_limits<int64_t>::max(), [](std::string_view) { return true; },
       counters);
   // The objects are gone, which is what was asked for; not everybody may list uploads.
   if (!aborted.ok())
@@ -140,22 +144,24 @@ Status RemoveBelow(Bucket& bucket, const std::string& prefix, StoreCounters* cou
 }
 
 Status AbortUploads(Bucket& bucket, const std::string& prefix, int64_t before_unix_seconds,
-                    const std::function<bool(std::string_view part)>& spared,
+                    const std::function<bool(std::string_view key)>& dead,
                     StoreCounters* counters) {
-  std::vector<Call> calls;
-  TSNAP_TRY(ListUploads(bucket, prefix, counters, [&](const ListedUpload& upload) {
-    const std::string_view below = std::string_view(upload.key).substr(prefix.size());
-    if (upload.initiated_unix_seconds >= before_unix_seconds ||
-        spared(below.substr(0, below.find('/'))))
-      return Status::Ok();
-    Call& call = calls.emplace_back(DeleteCall(upload.key));
-    call.action = "aborting the upload of";
-    call.query = {{"uploadId", upload.upload_id}};
+  return ListUploads(bucket, prefix, counters, [&](const UploadsPage& page) -> Status {
+    std::vector<Call> calls;
+    for (const ListedUpload& upload : page.uploads) {
+      // What a server lists without being asked is not ours to touch.
+      if (!upload.key.starts_with(prefix)) continue;
+      if (upload.initiated_unix_seconds >= before_unix_seconds ||
+          !dead(std::string_view(upload.key).substr(prefix.size())))
+        continue;
+      Call& call = calls.emplace_back(DeleteCall(upload.key));
+      call.action = "aborting the upload of";
+      call.query = {{"uploadId", upload.upload_id}};
+    }
+    const std::vector<Result<Answer>> answers = bucket.SendAll(calls, counters);
+    for (size_t i = 0; i < calls.size(); ++i) TSNAP_TRY(Judge(bucket, calls[i], answers[i]));
     return Status::Ok();
-  }));
-  const std::vector<Result<Answer>> answers = bucket.SendAll(calls, counters);
-  for (size_t i = 0; i < calls.size(); ++i) TSNAP_TRY(Judge(bucket, calls[i], answers[i]));
-  return Status::Ok();
+  });
 }
 
 }  // namespace tsnap::object

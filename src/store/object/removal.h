@@ -18,10 +18,8 @@ Status RemoveOne(Bucket& bucket, const std::string& key, const Version* expected
 // All objects below a prefix, and the uploads there.
 Status RemoveBelow(Bucket& bucket, const std::string& prefix, StoreCounters* counters);
 
-// The uploads below a prefix that were begun before then, but for those below a part that is
-// spared.
+// The uploads below a prefix that were begun before then and whose key, less the prefix, is dead.
 Status AbortUploads(Bucket& bucket, const std::string& prefix, int64_t before_unix_seconds,
-                    const std::function<bool(std::string_view part)>& spared,
-                    StoreCounters* counters);
+                    const std::function<bool(std::string_view key)>& dead, StoreCounters* counters);
 
 }  // namespace tsnap::object

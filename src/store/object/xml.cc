@@ -169,8 +169,17 @@ Result<std::string> ParseUploadId(ConstByteSpan xml) {
 
 Result<std::string> ParseCopyTag(ConstByteSpan xml) {
   Document document;
-  if (!Load(xml, &document)) return Corrupt("the server's answer to a copy makes no sense");
-  return Text(document.root, "ETag");
+  const bool loaded = Load(xml, &document);
+  const std::string_view root = loaded ? LocalName(document.root) : "";
+  std::string tag = loaded ? Text(document.root, "ETag") : "";
+  if ((root != "CopyObjectResult" && root != "CopyPartResult") || tag.empty())
+    return Corrupt("the server's answer to a copy makes no sense");
+  return tag;
+}
+
+bool IsCompletion(ConstByteSpan xml) {
+  Document document;
+  return Load(xml, &document) && LocalName(document.root) == "CompleteMultipartUploadResult";
 }
 
 std::string CompletionXml(const std::vector<UploadedPart>& parts) {

@@ -47,6 +47,7 @@ Result<UploadsPage> ParseUploads(ConstByteSpan xml);
 
 Result<std::string> ParseUploadId(ConstByteSpan xml);  // of InitiateMultipartUploadResult
 Result<std::string> ParseCopyTag(ConstByteSpan xml);   // of CopyObjectResult, CopyPartResult
+bool IsCompletion(ConstByteSpan xml);                  // CompleteMultipartUploadResult
 
 struct UploadedPart {
   uint64_t number = 0;

@@ -139,8 +139,8 @@ class PosixStore final : public Store {
   void RemovePlace() override { ::rmdir(root_.c_str()); }
 
   Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
-                         const std::function<bool(std::string_view)>& spared) override {
-    static_cast<void>(spared);  // names in folders of takes are removed with them
+                         const std::function<bool(std::string_view)>& dead) override {
+    static_cast<void>(dead);  // of uploads, which it has none of
     if (!posix::HasFolders(root_, prefix)) return Status::Ok();
     TSNAP_ASSIGN(const std::vector<Name> names, posix::NamesIn(FolderOf(prefix), LinkOf(prefix)));
     for (const Name& name : names) {

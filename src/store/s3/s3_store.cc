@@ -28,6 +28,7 @@ Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, Stor
   options.find_region = settings.amazon;
   options.sign_payload = session.knobs().s3_sign_payload != 2;
   options.retry = object::RetryPolicyOf(session.knobs());
+  options.slow_seconds = options.retry.deadline_seconds;
   options.signature = http::kAws4;
   return std::make_shared<object::Bucket>(std::move(options), std::move(client),
                                           std::move(credentials), session.log());

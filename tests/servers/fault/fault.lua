@@ -15,6 +15,7 @@ local function pick()
   if percent and math.random(100) > percent then return nil end
   local left = armed:get('n')
   if left and armed:incr('n', -1) < 0 then return nil end
+  armed:incr('hits', 1, 0)
   return mode
 end
 
@@ -96,6 +97,12 @@ function F.access()
     ngx.sleep(3600)
     return ngx.exit(444)
   end
+  if mode == 'late' then
+    ngx.req.read_body()
+    ngx.sleep((armed:get('ms') or 1000) / 1000)
+    ngx.location.capture('/__fault_up', {method = METHODS[ngx.req.get_method()], always_forward_body = true})
+    return ngx.exit(444)
+  end
   if mode == 'corruptput' then return ngx.req.set_body_data(flipped(body_of_request(), armed:get('bytes') or 0)) end
   if mode == 'trunc' or mode == 'midreset' or mode == 'corrupt' or mode == 'slow' then return spoil(mode) end
 end
@@ -115,6 +122,11 @@ end
 function F.clear()
   armed:flush_all()
   ngx.say('ok')
+end
+
+-- Requests that the fault armed last has met; one that hangs has no line in the log yet.
+function F.hits()
+  ngx.say(armed:get('hits') or 0)
 end
 
 function F.forget(log)

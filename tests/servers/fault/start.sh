@@ -15,9 +15,11 @@
 #   corrupt           one byte of the reply, at bytes=N, is another one
 #   corruptput        one byte of the request, at bytes=N
 #   drop              the server does what is asked, and no answer comes: the lost 200
+#   late              the same after ms=MILLISECONDS, also when the client is gone by then
 #   200err            200 with an error as its body, as the completion of an upload fails late; nothing is forwarded
 # n=COUNT requests, p=PERCENT of them, after skip=COUNT; match=TEXT in the URL, method=NAME.
-#   /clear disarms; /log shows one line a request: method URI status fault request-bytes reply-bytes; /forget empties the log.
+#   /clear disarms; /hits says how many requests the fault armed last has met; /log shows one line a request:
+#   method URI status fault request-bytes reply-bytes; /forget empties the log.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 data=$(realpath -m "${1:?the folder}") port=${2:?the port} control=${3:?the port of the controls} upstream=${4:?host:port of the server}
@@ -83,6 +85,7 @@ http {
     default_type text/plain;
     location = /set { content_by_lua_block { F.set() } }
     location = /clear { content_by_lua_block { F.clear() } }
+    location = /hits { content_by_lua_block { F.hits() } }
     location = /log { alias $data/access.log; }
     location = /forget { content_by_lua_block { F.forget('$data/access.log') } }
   }

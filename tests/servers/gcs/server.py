@@ -87,6 +87,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(self.service.authority.clock.now() if timestamp is None else timestamp)
+
     def body(self):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             pieces = []

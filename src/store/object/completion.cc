@@ -1,0 +1,49 @@
+#include "store/object/completion.h"
+
+#include <string_view>
+#include <utility>
+
+namespace tsnap::object {
+
+namespace {
+
+Result<bool> IsThere(Bucket& bucket, const std::string& key, uint64_t size_bytes,
+                     StoreCounters* counters) {
+  Call look;
+  look.action = "looking for";
+  look.method = "HEAD";
+  look.key = key;
+  TSNAP_ASSIGN(const Answer found, bucket.Send(look, counters));
+  if (!found.ok() && found.status() != 404) return bucket.Failure(look, found);
+  const std::string size = std::to_string(size_bytes);
+  return found.ok() && found.response.header("content-length") == std::string_view(size);
+}
+
+}  // namespace
+
+Status CompleteUpload(Bucket& bucket, const std::string& key, const std::string& upload_id,
+                      const std::vector<UploadedPart>& parts, uint64_t size_bytes,
+                      StoreCounters* counters) {
+  const std::string xml = CompletionXml(parts);
+  Call call;
+  call.action = "completing the upload of";
+  call.method = "POST";
+  call.key = key;
+  call.query = {{"uploadId", upload_id}};
+  call.headers = {{"Content-Type", "application/xml"}};
+  call.body = {AsBytes(xml)};
+  call.slow = true;
+  const Result<Answer> answer = bucket.Send(call, counters);
+  if (answer.ok() && answer->ok() && IsCompletion(answer->response.body)) return Status::Ok();
+  const bool in_doubt = !answer.ok() ? answer.status().code() == Code::kNetwork
+                                     : answer->ok() || answer->uncertain || answer->status() == 404;
+  Status failure = !answer.ok()   ? answer.status()
+                   : answer->ok() ? Corrupt("the server's answer to a completion makes no sense")
+                                        .While(call.action, bucket.UrlOf(key))
+                                  : bucket.Failure(call, *answer);
+  if (!in_doubt) return failure;
+  const Result<bool> there = IsThere(bucket, key, size_bytes, counters);
+  return there.ok() && *there ? Status::Ok() : failure;
+}
+
+}  // namespace tsnap::object
