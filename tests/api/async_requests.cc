@@ -566,7 +566,7 @@ void CodesAreThoseOfTake() {
                           Case{"no url", nullptr, one.state, &quick, TSNAP_E_INVALID},
                           Case{"empty url", "", one.state, &quick, TSNAP_E_INVALID},
                           Case{"url without a place", "mem://", one.state, &quick, TSNAP_E_INVALID},
-                          Case{"s3", "s3://bucket/prefix", one.state, &quick, TSNAP_E_UNSUPPORTED},
+                          Case{"hdf5", "hdf5://file.h5", one.state, &quick, TSNAP_E_UNSUPPORTED},
                           Case{"hdf5", "snap.h5", one.state, &quick, TSNAP_E_UNSUPPORTED},
                           Case{"no state", url.c_str(), nullptr, &quick, TSNAP_E_INVALID},
                           Case{"describe", url.c_str(), failing, &quick, TSNAP_E_CALLBACK},

@@ -263,7 +263,7 @@ void EventsOfFailuresAreBalanced() {
     ended(code, TSNAP_OPERATION_RESTORE);
   };
   fails(nullptr, one.state, TSNAP_E_INVALID);
-  fails("s3://bucket", one.state, TSNAP_E_UNSUPPORTED);
+  fails("hdf5://file.h5", one.state, TSNAP_E_UNSUPPORTED);
   State failing;
   const tsnap_stateful describe = {sizeof(tsnap_stateful), [](tsnap_state*, void*) -> int32_t { return 5; }, nullptr, nullptr, nullptr};
   CHECK_OK(tsnap_state_add_stateful(failing, "part", &describe));
