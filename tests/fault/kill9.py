@@ -1,8 +1,8 @@
 """Kills jobs that take snapshots with SIGKILL at random moments; after each, everything that was promised must be there.
 
-kill9.py MPIRUN_SH PROGRAM
+kill9.py MPIRUN_SH PROGRAM [KILLS]
 
-TSNAP_TEST_KILLS says how often (25; 100 with TSNAP_TEST_LONG), TSNAP_TEST_SEED repeats a run. All ranks at once, or
+TSNAP_TEST_KILLS says how often (KILLS or 25; 100 with TSNAP_TEST_LONG), TSNAP_TEST_SEED repeats a run. All ranks at once, or
 one of them first and the rest when the others have noticed, or not yet. About half of the jobs take in the background.
 """
 
@@ -125,9 +125,9 @@ class Killer:
 
 
 def main():
-    mpirun, program = sys.argv[1:]
+    mpirun, program, *few = sys.argv[1:]
     long_mode = os.environ.get("TSNAP_TEST_LONG", "0") not in ("", "0")
-    kills = int(os.environ.get("TSNAP_TEST_KILLS", "100" if long_mode else "25"))
+    kills = int(os.environ.get("TSNAP_TEST_KILLS", "100" if long_mode else (few or ["25"])[0]))
     seed = int(os.environ.get("TSNAP_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"TSNAP_TEST_SEED={seed}", flush=True)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -140,7 +140,11 @@ class Shared:
 
     def keep(self):
         keeper = self.file("keeper")
-        if not locked(keeper):
+        for _ in range(100):   # who looks whether a keeper lives has the lock for a moment
+            if locked(keeper):
+                break
+            time.sleep(0.02)
+        else:
             sys.exit("another keeper lives")
         keeper.truncate(0)
         keeper.write(str(os.getpid()))
@@ -275,8 +279,6 @@ def run_command(command, env):
         signal.signal(one, forward)
     signal.signal(signal.SIGINT, lambda *_: None)   # the terminal sends it to the command as well
     status = child.wait()
-    for one in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, lambda number, _: sys.exit(128 + number))   # what ends the clearing up as well
     return status if status >= 0 else 128 - status
 
 
