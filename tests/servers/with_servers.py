@@ -279,6 +279,8 @@ def run_command(command, env):
         signal.signal(one, forward)
     signal.signal(signal.SIGINT, lambda *_: None)   # the terminal sends it to the command as well
     status = child.wait()
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, lambda number, _: sys.exit(128 + number))   # what ends the clearing up as well
     return status if status >= 0 else 128 - status
 
 
