@@ -413,6 +413,15 @@ Test(object_bucket, an_answer_to_a_completion_that_makes_no_sense_is_no_success)
   }
 }
 
+Test(object_bucket, a_server_that_knows_no_checksums_gets_a_completion_without) {
+  Scene scene;
+  const auto writer = UploadThree(scene);
+  scene.client->Answer(400, Error("MalformedXML"));
+  scene.client->Answer(200, "<CompleteMultipartUploadResult/>");
+  EXPECT(writer->Finish(3, true), kOk);
+  cr_assert(scene.sent(4).body.find("Checksum") != std::string::npos && scene.sent(5).body.find("Checksum") == std::string::npos);
+}
+
 Test(object_bucket, an_error_in_a_200_is_no_success_of_a_write) {
   Scene scene;
   scene.client->Answer(200, Error("InternalError"));

@@ -24,7 +24,7 @@ Result<bool> IsThere(Bucket& bucket, const std::string& key, uint64_t size_bytes
 Status CompleteUpload(Bucket& bucket, const std::string& key, const std::string& upload_id,
                       const std::vector<UploadedPart>& parts, uint64_t size_bytes,
                       StoreCounters* counters) {
-  const std::string xml = CompletionXml(parts);
+  std::string xml = CompletionXml(parts);
   Call call;
   call.action = "completing the upload of";
   call.method = "POST";
@@ -33,7 +33,15 @@ Status CompleteUpload(Bucket& bucket, const std::string& key, const std::string&
   call.headers = {{"Content-Type", "application/xml"}};
   call.body = {AsBytes(xml)};
   call.slow = true;
-  const Result<Answer> answer = bucket.Send(call, counters);
+  Result<Answer> answer = bucket.Send(call, counters);
+  if (answer.ok() && answer->error.code == "MalformedXML") {
+    // A server that knows no checksums does not want to hear of them.
+    std::vector<UploadedPart> plain = parts;
+    for (UploadedPart& part : plain) part.checksum.clear();
+    xml = CompletionXml(plain);
+    call.body = {AsBytes(xml)};
+    answer = bucket.Send(call, counters);
+  }
   if (answer.ok() && answer->ok() && IsCompletion(answer->response.body)) return Status::Ok();
   const bool in_doubt = !answer.ok() ? answer.status().code() == Code::kNetwork
                                      : answer->ok() || answer->uncertain || answer->status() == 404;
