@@ -29,17 +29,23 @@ Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<S
   Bytes text;
   const Status local = Protect([&] {
     const auto opened = std::make_shared<Opened>();
-    TSNAP_TRY(context.engine().Watched(
-        [opened, url, session = context.session(), rank = comm.rank(), ranks = comm.size()] {
+    TSNAP_TRY(
+        context.engine().Watched([opened, url, session = context.session(), ranks = comm.size()] {
           TSNAP_ASSIGN(opened->store, OpenSharedStore(url, session, ranks, /*create=*/false));
-          if (rank != 0) return Status::Ok();
+          return Status::Ok();
+        }));
+    *store = opened->store;
+    if (comm.rank() != 0) return Status::Ok();
+    // Watched with its store, for the tries of a server in trouble are no stall.
+    TSNAP_TRY(context.engine().Watched(
+        [opened] {
           TSNAP_ASSIGN(const native::CommitRecord read, ReadRecord(*opened->store, nullptr));
           TSNAP_ASSIGN(const std::string encoded, native::EncodeRecord(read));
           const ConstByteSpan bytes = AsBytes(encoded);
           opened->text.assign(bytes.begin(), bytes.end());
           return Status::Ok();
-        }));
-    *store = std::move(opened->store);
+        },
+        opened->store));
     text = std::move(opened->text);
     return Status::Ok();
   });

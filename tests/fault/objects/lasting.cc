@@ -138,6 +138,7 @@ void RecordThatComesLate() {
 void Restore() {
   Failing failing;
   failing.Restore({kReads[0], "reset"}, TSNAP_E_NETWORK, "tsnap.json");
+  failing.Restore({kReads[0], "trunc&bytes=5"}, TSNAP_E_NETWORK, "tsnap.json");   // bytes arrive, and yet nothing gets on
   failing.Restore({kReads[1], "503"}, TSNAP_E_IO, "/index/");
   failing.Restore({kReads[2], "hang"}, TSNAP_E_NETWORK, "/data/");
   failing.Restore({kReads[2], "403"}, TSNAP_E_AUTH, "may not do this");
