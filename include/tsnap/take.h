@@ -66,9 +66,9 @@ typedef struct tsnap_take_options {
 /* clang-format on */
 
 /*
- * Takes a snapshot of the state at url (see snapshot.h for what it may be). The snapshot exists if and only if this call commits
- * it; until then, and after a failure, a snapshot that was there before stays whole. options may be
- * NULL. The state's data must not change during the call.
+ * Takes a snapshot of the state at url (see snapshot.h for what it may be). The snapshot exists if
+ * and only if this call commits it; until then, and after a failure, a snapshot that was there
+ * before stays whole. options may be NULL. The state's data must not change during the call.
  *
  * Stateful objects are described at the call; an RNG first, and put back at the end, so that a take
  * leaves it as it was.

@@ -81,6 +81,15 @@ class CopyStory {
     return std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
   }
 
+  Result<std::shared_ptr<Store>> Open(const CopyEnd& end) {
+    const auto opened = std::make_shared<std::shared_ptr<Store>>();
+    TSNAP_TRY(engine_->Watched([opened, end] {
+      TSNAP_ASSIGN(*opened, end.open());
+      return Status::Ok();
+    }));
+    return *opened;
+  }
+
   // Step 1.
   Status ReadSource() {
     struct Opened {
@@ -89,12 +98,14 @@ class CopyStory {
       native::CommitRecord record;
     };
     const auto opened = std::make_shared<Opened>();
-    TSNAP_TRY(engine_->Watched([opened, end = from_end_] {
-      TSNAP_ASSIGN(opened->store, end.open());
-      TSNAP_ASSIGN(opened->record, ReadRecord(*opened->store, nullptr, &opened->text));
-      return Status::Ok();
-    }));
-    from_ = opened->store;
+    TSNAP_ASSIGN(from_, Open(from_end_));
+    opened->store = from_;
+    TSNAP_TRY(engine_->Watched(
+        [opened] {
+          TSNAP_ASSIGN(opened->record, ReadRecord(*opened->store, nullptr, &opened->text));
+          return Status::Ok();
+        },
+        from_));
     record_ = std::make_shared<const native::CommitRecord>(std::move(opened->record));
     record_text_ = std::make_shared<const Bytes>(std::move(opened->text));
     id_ = record_->id;
@@ -103,44 +114,38 @@ class CopyStory {
 
   // Step 2.
   Status LookAtDestination(bool* there) {
-    struct Opened {
-      std::shared_ptr<Store> store;
-      std::shared_ptr<Committer> committer;
-      bool there = false;
-    };
-    const auto opened = std::make_shared<Opened>();
-    TSNAP_TRY(engine_->Watched([opened, end = to_end_, source = from_, id = id_,
-                                same_service = from_end_.service == to_end_.service, log = log_,
-                                refresh_seconds = MarkerRefreshSeconds(knobs_),
-                                overwrite = options_.overwrite] {
-      TSNAP_ASSIGN(opened->store, end.open());
-      if (same_service && opened->store->url() == source->url()) {
-        return Invalid(fmt::format("copying {} to {}: they are the same place", source->url(),
-                                   opened->store->url()));
-      }
-      opened->committer = std::make_shared<Committer>(opened->store, log, /*durable=*/true,
-                                                      refresh_seconds, Committer::kCopy);
-      TSNAP_TRY(opened->committer->LookForCopy(id, overwrite, &opened->there));
-      // It may have failed to do so when it was committed.
-      return opened->there ? opened->store->SyncFolder("") : Status::Ok();
-    }));
-    to_ = opened->store;
-    committer_ = opened->committer;
-    *there = opened->there;
+    TSNAP_ASSIGN(to_, Open(to_end_));
+    if (from_end_.service == to_end_.service && to_->url() == from_->url()) {
+      return Invalid(
+          fmt::format("copying {} to {}: they are the same place", from_->url(), to_->url()));
+    }
+    committer_ = std::make_shared<Committer>(to_, log_, /*durable=*/true,
+                                             MarkerRefreshSeconds(knobs_), Committer::kCopy);
+    const auto found = std::make_shared<bool>(false);
+    TSNAP_TRY(engine_->Watched(
+        [found, to = to_, committer = committer_, id = id_, overwrite = options_.overwrite] {
+          TSNAP_TRY(committer->LookForCopy(id, overwrite, found.get()));
+          // It may have failed to do so when it was committed.
+          return *found ? to->SyncFolder("") : Status::Ok();
+        },
+        to_));
+    *there = *found;
     return Status::Ok();
   }
 
   // What is to be at the destination in the end.
   Status ListSource() {
     const auto sizes = std::make_shared<ObjectSizes>();
-    TSNAP_TRY(engine_->Watched([sizes, from = from_, id = id_] {
-      TSNAP_ASSIGN(*sizes, SizesBelow(*from, id + "/"));
-      sizes->erase(native::MarkerKey(id));
-      std::erase_if(*sizes, [prefix = native::CopiedFolder(id) + "/"](const auto& object) {
-        return object.first.starts_with(prefix);
-      });
-      return Status::Ok();
-    }));
+    TSNAP_TRY(engine_->Watched(
+        [sizes, from = from_, id = id_] {
+          TSNAP_ASSIGN(*sizes, SizesBelow(*from, id + "/"));
+          sizes->erase(native::MarkerKey(id));
+          std::erase_if(*sizes, [prefix = native::CopiedFolder(id) + "/"](const auto& object) {
+            return object.first.starts_with(prefix);
+          });
+          return Status::Ok();
+        },
+        from_));
     source_sizes_ = std::move(*sizes);
     for (const auto& [key, bytes] : source_sizes_) total_bytes_ += bytes;
     return Status::Ok();
@@ -208,7 +213,7 @@ class CopyStory {
               TSNAP_TRY(to->Remove(key));
           }
           return to->RemoveLeftovers(id + "/", SoonUnixSeconds(),
-                                     [](std::string_view) { return false; });
+                                     [](std::string_view) { return true; });
         },
         to_));
     finished_ = std::move(*finished);
@@ -233,10 +238,12 @@ class CopyStory {
   void RefreshMarker() {
     if (!committer_->wants_refresh()) return;
     static_cast<void>(Protect([&] {
-      return engine_->Watched([committer = committer_] {
-        committer->Refresh();
-        return Status::Ok();
-      });
+      return engine_->Watched(
+          [committer = committer_] {
+            committer->Refresh();
+            return Status::Ok();
+          },
+          to_);
     }));
   }
 
@@ -258,7 +265,8 @@ class CopyStory {
     Status noted = Protect([&] {
       return engine_->Watched(
           [journal = journal_, finished = std::make_shared<const std::vector<Entry>>(std::exchange(
-                                   unnoted_, {}))] { return journal->Write(*finished); });
+                                   unnoted_, {}))] { return journal->Write(*finished); },
+          to_);
     });
     unnoted_bytes_ = 0;
     Warn(std::move(noted), "noting what is copied (it is copied again after an interruption)");
@@ -273,39 +281,47 @@ class CopyStory {
         folders.insert(key.substr(0, end));
     }
     folders.insert(id_);
-    return engine_->Watched([to = to_, folders = std::move(folders)] {
-      for (const std::string& folder : folders) TSNAP_TRY(to->SyncFolder(folder));
-      return Status::Ok();
-    });
+    return engine_->Watched(
+        [to = to_, folders = std::move(folders)] {
+          for (const std::string& folder : folders) TSNAP_TRY(to->SyncFolder(folder));
+          return Status::Ok();
+        },
+        to_);
   }
 
   // Step 6: gc, which may have judged the place just before it was claimed, or another copy may
   // have removed something.
   Status CheckDestination() {
     const auto wanted = std::make_shared<const ObjectSizes>(source_sizes_);
-    return engine_->Watched([to = to_, id = id_, wanted] {
-      TSNAP_ASSIGN(const ObjectSizes there, SizesBelow(*to, id + "/"));
-      for (const auto& [key, bytes] : *wanted) {
-        if (Has(there, key, bytes)) continue;
-        return IoError(fmt::format(
-            "copying a snapshot to {}: {} was copied, but is not there any more: somebody removes "
-            "things there (gc, or another copy); copy again",
-            to->url(), key));
-      }
-      return Status::Ok();
-    });
+    return engine_->Watched(
+        [to = to_, id = id_, wanted] {
+          TSNAP_ASSIGN(const ObjectSizes there, SizesBelow(*to, id + "/"));
+          for (const auto& [key, bytes] : *wanted) {
+            if (Has(there, key, bytes)) continue;
+            return IoError(
+                fmt::format("copying a snapshot to {}: {} was copied, but is not there any more: "
+                            "somebody removes "
+                            "things there (gc, or another copy); copy again",
+                            to->url(), key));
+          }
+          return Status::Ok();
+        },
+        to_);
   }
 
   Status CheckSource() {
-    return engine_->Watched([from = from_, text = record_text_]() -> Status {
-      const Result<Bytes> now = from->Get(native::kRecordKey, native::kMaxRecordBytes, nullptr);
-      if (now.ok() && *now == *text) return Status::Ok();
-      const Code code = now.status().code();
-      if (!now.ok() && code != Code::kNotFound && code != Code::kCorrupt)
-        return Status(now.status()).While("reading the commit record again of", from->url());
-      return NotFound(fmt::format("copying {}: the snapshot there was {} while it was copied",
-                                  from->url(), code == Code::kNotFound ? "removed" : "replaced"));
-    });
+    return engine_->Watched(
+        [from = from_, text = record_text_]() -> Status {
+          const Result<Bytes> now = from->Get(native::kRecordKey, native::kMaxRecordBytes, nullptr);
+          if (now.ok() && *now == *text) return Status::Ok();
+          const Code code = now.status().code();
+          if (!now.ok() && code != Code::kNotFound && code != Code::kCorrupt)
+            return Status(now.status()).While("reading the commit record again of", from->url());
+          return NotFound(fmt::format("copying {}: the snapshot there was {} while it was copied",
+                                      from->url(),
+                                      code == Code::kNotFound ? "removed" : "replaced"));
+        },
+        from_);
   }
 
   // An object that is missing in the source: was it removed together with its snapshot?
@@ -349,12 +365,14 @@ class CopyStory {
 
   // Step 8.
   Status Commit() {
-    Status committed = engine_->Watched([committer = committer_, journal = journal_, to = to_,
-                                         text = record_text_, keeps_journal = keeps_journal()] {
-      TSNAP_TRY(committer->CheckMarker());
-      if (keeps_journal) TSNAP_TRY(journal->RemoveAll());
-      return committer->Commit(*text);
-    });
+    Status committed = engine_->Watched(
+        [committer = committer_, journal = journal_, to = to_, text = record_text_,
+         keeps_journal = keeps_journal()] {
+          TSNAP_TRY(committer->CheckMarker());
+          if (keeps_journal) TSNAP_TRY(journal->RemoveAll());
+          return committer->Commit(*text);
+        },
+        to_);
     if (committed.code() != Code::kTimeout) return committed;
     return Timeout(fmt::format("committing at {}: the copy may or may not be there: {}", to_->url(),
                                committed.message()));

@@ -45,9 +45,9 @@ class Collector {
     });
   }
 
-  // Of takes in folders that hold nothing else, and so were not listed.
-  Status CollectUploads(const std::vector<std::string>& listed) {
-    const int64_t limit = Limit();
+  // Of takes in folders that hold nothing else, and so were not listed. limit: from before they
+  // were, since a take that has begun in a new folder meanwhile is alive.
+  Status CollectUploads(const std::vector<std::string>& listed, int64_t limit) {
     return store_.RemoveLeftovers("", limit, [&](std::string_view key) {
       const std::string folder(key.substr(0, key.find('/')));
       const std::string_view rest = key.substr(std::min(key.size(), folder.size() + 1));
@@ -56,12 +56,12 @@ class Collector {
     });
   }
 
- private:
   // What was last changed before then is old.
   int64_t Limit() const {
     return UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15));
   }
 
+ private:
   // Asked anew before each removal: a take may commit while we look.
   Result<bool> IsCommitted(const std::string& prefix, const std::string& id) {
     Result<Bytes> text = store_.Get(prefix + native::kRecordKey, native::kMaxRecordBytes, nullptr);
@@ -183,24 +183,30 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   return Status::Ok();
 }
 
-Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
+Status CollectGarbage(Store& store, double min_age_seconds, const GcOptions& options,
                       GcResult* result) {
   *result = GcResult();
-  const auto session = std::make_shared<StoreSession>(knobs, log);
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
-  if (!store->HasPlace())
-    return NotFound(fmt::format("collecting garbage at {}: there is no such place", store->url()));
-  const double min_age =
-      options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
-  Collector collector(*store, min_age, options, result);
+  if (!store.HasPlace())
+    return NotFound(fmt::format("collecting garbage at {}: there is no such place", store.url()));
+  Collector collector(store, min_age_seconds, options, result);
+  const int64_t limit = collector.Limit();
   std::vector<std::string> folders;
-  TSNAP_TRY(store->ListParts("", [&](const std::string& part) {
+  TSNAP_TRY(store.ListParts("", [&](const std::string& part) {
     if (!native::IsId(part) && part != native::kRecordKey) folders.push_back(part);
     return Status::Ok();
   }));
   TSNAP_TRY(collector.Collect(""));
   for (const std::string& folder : folders) TSNAP_TRY(collector.Collect(folder + "/"));
-  return options.dry_run ? Status::Ok() : collector.CollectUploads(folders);
+  return options.dry_run ? Status::Ok() : collector.CollectUploads(folders, limit);
+}
+
+Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
+                      GcResult* result) {
+  const auto session = std::make_shared<StoreSession>(knobs, log);
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
+  const double min_age =
+      options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
+  return CollectGarbage(*store, min_age, options, result);
 }
 
 }  // namespace tsnap

@@ -101,6 +101,8 @@ struct GcResult {
 };
 // Removes what no commit record names and whose marker has not been refreshed for min_age_seconds:
 // at this place, and one folder below it (a folder of snapshots).
+Status CollectGarbage(Store& store, double min_age_seconds, const GcOptions& options,
+                      GcResult* result);
 Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
                       GcResult* result);
 

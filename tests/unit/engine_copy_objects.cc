@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "core/commit.h"
 #include "core/copy.h"
 #include "core/snapshot.h"
 #include "engine/copy_objects.h"
+#include "forwarding_store.h"
 #include "store/memory/memory_store.h"
+#include "uploads.h"
 #define TSNAP_NO_MPI
 #include "tsnap.h"
 
@@ -33,6 +36,7 @@ struct Rules {
   uint64_t shorter_by = 0;            // objects are listed larger than they are
   std::atomic<int> writes{0}, creates{0}, service_copies{0}, removes{0};
   std::atomic<uint64_t> largest_write{0};
+  test::Uploads uploads;              // that were begun and never completed
 };
 
 // Refuses whatever an object store, or a file with direct I/O, would refuse.
@@ -81,54 +85,44 @@ class StrictWriter final : public StoreWriter {
   std::map<uint64_t, uint64_t> parts_;
 };
 
-class StrictStore final : public Store {
+class StrictStore final : public test::ForwardingStore {
  public:
-  StrictStore(const std::string& name, Rules& rules) : rules_(rules), store_(OpenMemoryStore(name)), traits_(store_->traits()) {
+  StrictStore(const std::string& name, Rules& rules) : ForwardingStore(OpenMemoryStore(name)), rules_(rules), traits_(store().traits()) {
     traits_.least_part_bytes = rules.least_part_bytes;
     traits_.wants_checksums = rules.least_part_bytes > 0;
     traits_.write_alignment = rules.write_alignment;
   }
   const StoreTraits& traits() const override { return traits_; }
-  const std::string& url() const override { return store_->url(); }
   Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, const WriteLayout& layout) override {
     ++rules_.creates;
-    if (traits_.whole_objects()) TSNAP_TRY(store_->Remove(key));   // whoever finishes last wins
-    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store_->Create(key, layout));
+    if (traits_.whole_objects()) TSNAP_TRY(store().Remove(key));   // whoever finishes last wins
+    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store().Create(key, layout));
     return std::unique_ptr<StoreWriter>(std::make_unique<StrictWriter>(std::move(writer), rules_, layout));
   }
   Status CopyFrom(Store& source, const std::string& key, uint64_t bytes) override {
     auto* other = dynamic_cast<StrictStore*>(&source);
     if (rules_.service.empty() || other == nullptr || other->rules_.service != rules_.service) return Store::CopyFrom(source, key, bytes);
     if (++rules_.service_copies > rules_.copies_before_refusal) return {rules_.refusal, "no"};
-    TSNAP_ASSIGN(const Bytes whole, other->store_->Get(key, bytes, nullptr));
-    return store_->Put(key, whole, true);
+    TSNAP_ASSIGN(const Bytes whole, other->store().Get(key, bytes, nullptr));
+    return store().Put(key, whole, true);
   }
-  Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override { return store_->ReadAt(key, offset, out); }
-  Result<Bytes> Get(const std::string& key, uint64_t most, Version* version) override { return store_->Get(key, most, version); }
-  Status Put(const std::string& key, ConstByteSpan bytes, bool durable) override { return store_->Put(key, bytes, durable); }
-  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected, bool durable) override {
-    return store_->PutIf(key, bytes, expected, durable);
-  }
-  Result<Entry> Stat(const std::string& key) override { return store_->Stat(key); }
   Status Remove(const std::string& key) override {
     ++rules_.removes;
-    return store_->Remove(key);
+    return store().Remove(key);
   }
-  Status RemoveIf(const std::string& key, const Version& expected) override { return store_->RemoveIf(key, expected); }
   Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) override {
-    return store_->List(prefix, [&](const Entry& entry) {
+    return store().List(prefix, [&](const Entry& entry) {
       return visit({entry.key, entry.bytes + rules_.shorter_by, entry.modified_unix_seconds});
     });
   }
-  Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) override {
-    return store_->ListParts(prefix, visit);
+  Status RemoveLeftovers(const std::string& prefix, int64_t before_unix_seconds,
+                         const std::function<bool(std::string_view)>& dead) override {
+    rules_.uploads.Remove(prefix, before_unix_seconds, dead);
+    return Status::Ok();
   }
-  Status RemoveAll(const std::string& prefix) override { return store_->RemoveAll(prefix); }
-  Status SyncFolder(const std::string& folder) override { return store_->SyncFolder(folder); }
 
  private:
   Rules& rules_;
-  std::unique_ptr<Store> store_;
   StoreTraits traits_;
 };
 
@@ -336,6 +330,20 @@ Test(copy_snapshot, goes_through_an_object_store_and_goes_on_by_sizes) {
   cr_assert(CopySnapshot(End("other bucket", there), End("back", plain), SomeKnobs(), {}, options, &result).ok());
   cr_assert(!result.within_service);
   cr_assert_eq(ValueAt("mem://back"), 7);
+}
+
+Test(copy_snapshot, uploads_that_an_interrupted_copy_left_are_aborted_and_those_of_others_are_not) {
+  TakeSnapshot("mem://uploading", 7);
+  Rules plain, object;
+  object.least_part_bytes = 5 * kMiB;
+  const std::unique_ptr<Store> source = OpenMemoryStore("uploading");
+  const Result<native::CommitRecord> record = ReadRecord(*source, nullptr);
+  cr_assert(record.ok());
+  object.uploads.Begin(record->id + "/data/0/0.0", 1000);
+  object.uploads.Begin("elsewhere/data/0/0.0", 1000);
+  CopyResult result;
+  cr_assert(CopySnapshot(End("uploading", plain), End("uploaded", object), SomeKnobs(), {}, {}, &result).ok());
+  cr_assert(object.uploads.keys() == std::vector<std::string>{"elsewhere/data/0/0.0"});
 }
 
 Test(copy_snapshot, a_source_that_lies_about_sizes_is_corrupt) {

@@ -17,6 +17,7 @@
 #include "engine/write.h"
 #include "format/native/names.h"
 #include "store/memory/memory_store.h"
+#include "forwarding_store.h"
 
 using namespace tsnap;
 
@@ -68,40 +69,23 @@ class ObedientWriter final : public StoreWriter {
 };
 
 // The memory store, with orders.
-class ObedientStore final : public Store {
+class ObedientStore final : public test::ForwardingStore {
  public:
   explicit ObedientStore(std::shared_ptr<Orders> orders)
-      : orders_(std::move(orders)), store_(OpenMemoryStore("staged" + std::to_string(++opened))) {}
-  ~ObedientStore() override { static_cast<void>(store_->RemoveAll("")); }
+      : ForwardingStore(OpenMemoryStore("staged" + std::to_string(++opened))), orders_(std::move(orders)) {}
+  ~ObedientStore() override { static_cast<void>(store().RemoveAll("")); }
   const StoreTraits& traits() const override {
     if (++orders_->asked == orders_->throw_in_traits) throw std::bad_alloc();
-    return store_->traits();
+    return ForwardingStore::traits();
   }
-  const std::string& url() const override { return store_->url(); }
   Result<std::unique_ptr<StoreWriter>> Create(const std::string& key, const WriteLayout& layout) override {
-    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store_->Create(key, layout));
+    TSNAP_ASSIGN(std::unique_ptr<StoreWriter> writer, store().Create(key, layout));
     return std::unique_ptr<StoreWriter>(std::make_unique<ObedientWriter>(std::move(writer), orders_));
   }
-  Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override { return store_->ReadAt(key, offset, out); }
-  Result<Bytes> Get(const std::string& key, uint64_t most, Version* version) override { return store_->Get(key, most, version); }
-  Status Put(const std::string& key, ConstByteSpan bytes, bool durable) override { return store_->Put(key, bytes, durable); }
-  Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected, bool durable) override {
-    return store_->PutIf(key, bytes, expected, durable);
-  }
-  Result<Entry> Stat(const std::string& key) override { return store_->Stat(key); }
-  Status Remove(const std::string& key) override { return store_->Remove(key); }
-  Status RemoveIf(const std::string& key, const Version& expected) override { return store_->RemoveIf(key, expected); }
-  Status List(const std::string& prefix, const std::function<Status(const Entry&)>& visit) override { return store_->List(prefix, visit); }
-  Status ListParts(const std::string& prefix, const std::function<Status(const std::string&)>& visit) override {
-    return store_->ListParts(prefix, visit);
-  }
-  Status RemoveAll(const std::string& prefix) override { return store_->RemoveAll(prefix); }
-  Status SyncFolder(const std::string& folder) override { return store_->SyncFolder(folder); }
 
  private:
   static inline std::atomic<int> opened{0};
   std::shared_ptr<Orders> orders_;
-  std::unique_ptr<Store> store_;
 };
 
 // An engine, an array, and its plan: extents of 1 MiB.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 
 #include "base/checksum.h"
 #include "scripted_client.h"
@@ -19,6 +20,7 @@ class Keys final : public http::CredentialProvider {
  public:
   Result<http::Credentials> Get() override {
     ++asked;
+    if (asked == fails_at) return Status(Code::kAuth, "the service of the test has none left");
     return http::Credentials{"ACCESS", "SECRET-KEY", "token-" + std::to_string(generation), 0};
   }
   void Refuse(const http::Credentials& refused) override {
@@ -26,7 +28,7 @@ class Keys final : public http::CredentialProvider {
     if (renewable && refused.token == "token-" + std::to_string(generation)) ++generation;
   }
   std::string Describe() const override { return "the test"; }
-  int asked = 0, refusals = 0, generation = 1;
+  int asked = 0, refusals = 0, generation = 1, fails_at = 0;
   bool renewable = true;
 };
 
@@ -288,6 +290,54 @@ Test(object_bucket, put_if_says_when_it_cannot_know) {
   const Status failed = scene.store->PutIf("r", AsBytes("record"), {}, true);
   EXPECT(failed, kNetwork);
   cr_assert(!Has(failed, "not known"), "it is known not to be there");
+}
+
+// kNetwork: it may be carried out even now, so what it names must stay.
+Test(object_bucket, put_if_without_an_answer_may_still_come_whatever_failed_afterwards) {
+  {
+    Scene scene;   // a gateway that heard nothing in time from the server
+    for (int i = 0; i < 8; ++i) scene.client->Answer(i % 2 == 0 ? 504 : 502);
+    scene.client->Answer(404, Error("NoSuchKey"));
+    EXPECT(scene.store->PutIf("r", AsBytes("record"), {}, true), kNetwork);
+  }
+  {
+    Scene scene;   // no credentials for another try
+    scene.keys->fails_at = 2;
+    scene.client->Fail(Code::kNetwork, "reset");
+    scene.client->Answer(404, Error("NoSuchKey"));
+    EXPECT(scene.store->PutIf("r", AsBytes("record"), {}, true), kNetwork);
+  }
+  {
+    Scene scene;   // a server that says itself that it was not done
+    for (int i = 0; i < 8; ++i) scene.client->Answer(503, Error("SlowDown"));
+    scene.client->Answer(404, Error("NoSuchKey"));
+    EXPECT(scene.store->PutIf("r", AsBytes("record"), {}, true), kIo);
+  }
+}
+
+Test(object_bucket, bodies_wait_until_the_region_is_known) {
+  Scene scene(kS3, /*amazon=*/true);
+  scene.client->Answer(301, "", {{"x-amz-bucket-region", "eu-west-3"}});
+  for (int i = 0; i < 5; ++i) scene.client->Answer(200);
+  scene.client->on_the_way = [](const http::Request& request) {
+    if (request.method == "HEAD") std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  std::vector<std::thread> threads;
+  std::vector<Status> statuses(4);
+  for (Status& status : statuses) threads.emplace_back([&] { status = scene.store->Put("a", AsBytes("x"), true); });
+  for (std::thread& thread : threads) thread.join();
+  for (const Status& status : statuses) EXPECT(status, kOk);
+  for (size_t i = 2; i < scene.count(); ++i) cr_assert_eq(scene.sent(i).url, "https://bucket.s3.eu-west-3.amazonaws.com/run/a");
+}
+
+Test(object_bucket, a_place_that_holds_unfinished_uploads_only_is_there) {
+  for (const bool uploads : {true, false}) {
+    Scene scene;
+    scene.client->Answer(200, "<ListBucketResult/>");
+    scene.client->Answer(200, uploads ? "<ListMultipartUploadsResult><Upload><Key>run/x</Key><UploadId>1</UploadId></Upload></ListMultipartUploadsResult>"
+                                      : "<ListMultipartUploadsResult/>");
+    cr_assert_eq(scene.store->HasPlace(), uploads);
+  }
 }
 
 Test(object_bucket, put_if_over_a_version_names_it_with_or_without_quotes) {

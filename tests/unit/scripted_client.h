@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,7 +42,11 @@ class ScriptedClient final : public http::Client {
   bool done() const { return script_.empty(); }
   const std::vector<SentRequest>& sent() const { return sent_; }
 
+  // Called before a request takes its answer, by its own thread; may be empty.
+  std::function<void(const http::Request&)> on_the_way;
+
   Result<http::Response> Perform(const http::Request& request) override {
+    if (on_the_way) on_the_way(request);
     std::lock_guard lock(mutex_);
     std::string body;
     for (const ConstByteSpan part : request.body) body += AsText(part);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -27,6 +26,9 @@ int64_t UnixNow() {
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
+
+// A gateway in between had no answer in time from the server, which may be at work still.
+bool IsSilence(int status) { return status == 502 || status == 504; }
 
 bool SameCredentials(const http::Credentials& a, const http::Credentials& b) {
   return a.access_key == b.access_key && a.secret_key == b.secret_key && a.token == b.token;
@@ -168,7 +170,7 @@ bool Bucket::SetRegion(const Answer& answer, const Try& state) {
 bool Bucket::WorthAnotherTry(const Call& call, Try* state, Result<http::Response>& response) {
   const bool sent_again = response.ok() && response->sent_again;
   state->sent += sent_again ? 2 : 1;
-  state->silent = state->silent || sent_again || !response.ok();
+  state->silent = state->silent || sent_again || !response.ok() || IsSilence(response->status);
   if (call.error_in_200 && response.ok() && response->status == 200 && IsError(response->body))
     response->status = 500;  // what the server found out after it had begun to answer
   if (!response.ok() || sent_again || response->status >= 500) state->uncertain = true;
@@ -213,7 +215,11 @@ Result<Answer> Bucket::Continue(const Call& call, Try* state, Result<http::Respo
                                 StoreCounters* counters) {
   while (WorthAnotherTry(call, state, response)) {
     Result<http::Request> request = Prepare(call, state);
-    if (!request.ok()) return std::move(request).status().While(call.action, UrlOf(call.key));
+    if (!request.ok()) {
+      Status failure = std::move(request).status().While(call.action, UrlOf(call.key));
+      // What keeps another try from being sent says nothing about the one that had no answer.
+      return call.once && state->silent ? Status(Code::kNetwork, failure.message()) : failure;
+    }
     ++counters->requests;
     response = client_->Perform(*request);
   }
@@ -223,11 +229,14 @@ Result<Answer> Bucket::Continue(const Call& call, Try* state, Result<http::Respo
 // Asked for with an empty body: what is refused in the middle of a large one may be a reset, which
 // tells nothing.
 void Bucket::FindRegion(StoreCounters* counters) {
-  if (!options_.find_region || region_asked_.exchange(true) || !region().empty()) return;
-  Call look;
-  look.action = "finding the region of";
-  look.method = "HEAD";
-  static_cast<void>(Send(look, counters));  // what is wrong shows in the call itself
+  if (!options_.find_region) return;
+  std::call_once(region_asked_, [&] {  // those who come meanwhile have bodies to send as well
+    if (!region().empty()) return;
+    Call look;
+    look.action = "finding the region of";
+    look.method = "HEAD";
+    static_cast<void>(Send(look, counters));  // what is wrong shows in the call itself
+  });
 }
 
 Result<Answer> Bucket::Send(const Call& call, StoreCounters* counters) {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,7 @@ struct Answer {
   ServiceError error;  // of a status that is not 2xx, as far as the server said
   int tries = 1;
   bool uncertain = false;  // an earlier try, or this one, may have been done all the same
-  bool silent = false;     // an earlier one had no answer: it may do its work even now
+  bool silent = false;     // one had no answer, or a gateway none: it may do its work even now
   int status() const { return response.status; }
   bool ok() const { return response.status >= 200 && response.status < 300; }
 };
@@ -119,7 +118,7 @@ class Bucket {
   const std::shared_ptr<http::CredentialProvider> credentials_;
   const Log log_;
   std::atomic<int64_t> clock_offset_seconds_{0};  // the server's clock less ours
-  std::atomic<bool> region_asked_{false};
+  std::once_flag region_asked_;
   mutable std::mutex mutex_;
   std::string region_;  // guarded by mutex_
 };

@@ -168,7 +168,14 @@ class ObjectStore final : public Store, public Place {
           return Status::Ok();
         });
     // Whatever else is wrong, the next call tells.
-    return listed.ok() ? found : listed.code() != Code::kNotFound;
+    if (!listed.ok()) return listed.code() != Code::kNotFound;
+    if (found) return true;
+    const Status uploads =
+        ListUploads(*bucket_, prefix_, &counters(), [&](const UploadsPage& page) {
+          found = found || !page.uploads.empty();
+          return Status::Ok();
+        });
+    return found || !uploads.ok();
   }
 
   Status List(const std::string& prefix,
