@@ -1,6 +1,7 @@
 // The contract of small objects: whole or not at all, and of several writers exactly one wins.
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 #include "contract.h"
 
@@ -43,9 +44,11 @@ void PutAtomic(Place& place) {
   Status failed;
   InThreads(4, [&](int i) {
     if (i == 0) {
+      while (reads == 0) std::this_thread::yield();   // else all is written before anybody reads
       for (int n = 1; n < 400; ++n) {
         if (Status put = store->Put("a/record", AsBytes(VersionText(n)), false); !put.ok()) failed = std::move(put);
       }
+      while (reads <= 10) std::this_thread::yield();
       done = true;
       return;
     }
