@@ -3,20 +3,14 @@
 // numbers, and costs nothing where there is none (null).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-namespace tsnap {
+#include "base/clock.h"
 
-// Nanoseconds since 1970, for what is compared between ranks.
-inline int64_t UnixNanoseconds() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+namespace tsnap {
 
 enum class Activity : uint8_t {
   kOperation,    // a whole one, on the thread that was called

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/protect.h"
+#include "core/read_again.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
 
@@ -39,11 +40,7 @@ Result<native::CommitRecord> ReadRecord(Store& store, Version* version) {
 }
 
 Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* out) {
-  Result<native::CommitRecord> record = ReadRecordOnce(store, version, out);
-  const bool damaged = !record.ok() && record.status().code() == Code::kCorrupt;
-  // Through a network it may have been damaged on its way.
-  if (damaged && store.traits().whole_objects()) record = ReadRecordOnce(store, version, out);
-  return record;
+  return ReadAgainIfDamaged(store, [&] { return ReadRecordOnce(store, version, out); });
 }
 
 Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {

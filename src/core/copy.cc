@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "base/protect.h"
 #include "core/commit.h"
 #include "core/copy_journal.h"
@@ -29,10 +30,7 @@ constexpr uint64_t kNotedBytes = uint64_t{1} << 30;
 constexpr auto kNotedInterval = std::chrono::seconds(10);
 
 // Later than whatever clock a store has says that it is.
-int64_t SoonUnixSeconds() {
-  const auto soon = std::chrono::system_clock::now() + std::chrono::hours(24);
-  return std::chrono::duration_cast<std::chrono::seconds>(soon.time_since_epoch()).count();
-}
+int64_t SoonUnixSeconds() { return UnixSeconds() + 24 * 60 * 60; }
 
 Result<ObjectSizes> SizesBelow(Store& store, const std::string& prefix) {
   ObjectSizes sizes;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "core/read_again.h"
 #include "format/native/index_part.h"
 #include "format/native/names.h"
 
@@ -33,11 +34,7 @@ Result<IndexPart> LoadOnce(Store& store, const native::CommitRecord& record, uin
 }  // namespace
 
 Result<IndexPart> LoadPart(Store& store, const native::CommitRecord& record, uint64_t number) {
-  Result<IndexPart> part = LoadOnce(store, record, number);
-  const bool damaged = !part.ok() && part.status().code() == Code::kCorrupt;
-  // Through a network it may have been damaged on its way.
-  if (damaged && store.traits().whole_objects()) part = LoadOnce(store, record, number);
-  return part;
+  return ReadAgainIfDamaged(store, [&] { return LoadOnce(store, record, number); });
 }
 
 const ObjectRecord* FindObject(const IndexPart& part, const std::string& qualified_path) {

@@ -1,11 +1,11 @@
 // Removing a snapshot, and what takes that never committed left behind.
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "core/commit.h"
 #include "core/snapshot.h"
 #include "format/native/marker.h"
@@ -16,12 +16,6 @@ namespace tsnap {
 namespace {
 
 constexpr double kRefreshesMissed = 5;
-
-int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Garbage at one place of snapshots: `prefix` is "" or "<folder>/".
 class Collector {
@@ -58,7 +52,7 @@ class Collector {
 
   // What was last changed before then is old.
   int64_t Limit() const {
-    return UnixNow() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15));
+    return UnixSeconds() - static_cast<int64_t>(std::min(min_age_seconds_, 1e15));
   }
 
  private:
@@ -92,7 +86,7 @@ class Collector {
     } else if (text.status().code() != Code::kNotFound && text.status().code() != Code::kCorrupt) {
       return std::move(text).status();
     }
-    return static_cast<double>(UnixNow() - newest) < least_age;
+    return static_cast<double>(UnixSeconds() - newest) < least_age;
   }
 
   Status CollectTake(const std::string& prefix, const std::string& id) {

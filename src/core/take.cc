@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <limits>
 #include <memory>
 #include <new>
@@ -13,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "base/clock.h"
 #include "base/protect.h"
 #include "core/agree.h"
 #include "core/claims.h"
@@ -34,7 +34,6 @@ namespace tsnap {
 namespace {
 
 constexpr uint64_t kNothingToSay = std::numeric_limits<uint64_t>::max();
-constexpr uint64_t kMostParts = 10000;  // that one object has in any object store
 
 // What was asked for, or what the store wants.
 uint64_t SizeOf(uint64_t asked_bytes, uint64_t store_bytes, const StoreTraits& traits) {
@@ -424,9 +423,7 @@ class TakeStory {
         record.library_version = TSNAP_VERSION_TEXT;
         record.byte_order = native::NativeByteOrder();
         record.world_size = comm.size();
-        record.created_unix_seconds = std::chrono::duration_cast<std::chrono::seconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count();
+        record.created_unix_seconds = UnixSeconds();
         record.metadata = options_.metadata;
         record.has_metadata = options_.has_metadata;
         record.object_count = summary_.object_count;

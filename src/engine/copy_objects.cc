@@ -17,7 +17,6 @@ namespace {
 
 constexpr uint64_t kPieceAlignment = 4096;  // direct I/O
 constexpr uint64_t kPartBytes = 16 << 20;   // of an object store: a request costs a round trip
-constexpr uint64_t kMostParts = 10000;      // of one upload
 constexpr uint64_t kPiecesInBudget = 4;
 
 // One object while it is copied: opened by its first piece, finished by its last.

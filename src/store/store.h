@@ -19,6 +19,8 @@
 
 namespace tsnap {
 
+inline constexpr uint64_t kMostParts = 10000;  // of one object, in any object store
+
 // What a store is good at; the engine and the plan ask.
 struct StoreTraits {
   uint64_t write_alignment =

@@ -10,6 +10,7 @@
 
 #include "alone.h"
 #include "damage.h"
+#include "dies_at.h"
 #include "fault_state.h"
 #include "io_fault.h"
 
@@ -205,23 +206,6 @@ void FailsAtEveryCall(const std::string& op) {
 
 void FailedCopyIsTakenUp() {
   for (const char* op : {"any", "pwrite"}) FailsAtEveryCall(op);
-}
-
-// Runs it in a child that is killed at its nth system call on the storage; false when it needed fewer.
-bool DiesAt(int n, const std::function<void()>& action) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  CHECK(child >= 0);
-  if (child == 0) {
-    IoFault::Arm("op=any,n=" + std::to_string(n) + ",kill=1");
-    action();
-    _exit(0);
-  }
-  int status = 0;
-  CHECK(waitpid(child, &status, 0) == child);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  CHECK_TEXT(killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "the child failed");
-  return killed;
 }
 
 void KilledCopyIsTakenUp() {

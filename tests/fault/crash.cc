@@ -9,6 +9,7 @@
 
 #include "alone.h"
 #include "damage.h"
+#include "dies_at.h"
 #include "fault_state.h"
 #include "io_fault.h"
 
@@ -16,23 +17,6 @@ namespace tsnap::test {
 namespace {
 
 constexpr Sizes kSizes{24, 1536, 20000, 30000};
-
-// Runs it in a child that is killed at its nth system call on the storage; false when it needed fewer.
-bool DiesAt(int n, const std::function<void()>& action) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  CHECK(child >= 0);
-  if (child == 0) {
-    IoFault::Arm("op=any,n=" + std::to_string(n) + ",kill=1");
-    action();
-    _exit(0);
-  }
-  int status = 0;
-  CHECK(waitpid(child, &status, 0) == child);
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  CHECK_TEXT(killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "the child failed");
-  return killed;
-}
 
 void Take(const std::string& place, uint64_t step, bool overwrite) {
   Alone alone;

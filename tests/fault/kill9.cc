@@ -3,9 +3,6 @@
 // that was promised is there.
 //
 // The log of a run, one line each, appended by rank 0: "started", "taken N", "latest N" after the call returned, "removing N" before.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -14,6 +11,7 @@
 
 #include "damage.h"
 #include "fault_state.h"
+#include "kill9.h"
 #include "ranks.h"
 
 namespace tsnap::test {
@@ -44,14 +42,6 @@ Promises ReadLog(const std::string& folder) {
     else CHECK_TEXT(false, word);
   }
   return promises;
-}
-
-void Log(const std::string& folder, const std::string& line) {
-  if (WorldRank() != 0) return;
-  const int file = open((folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  CHECK(file >= 0);
-  CHECK(write(file, (line + "\n").data(), line.size() + 1) == static_cast<ssize_t>(line.size() + 1));
-  close(file);
 }
 
 // Steps whose place exists, newest last; committed or not.
@@ -174,19 +164,4 @@ void Check(const std::string& folder, int ranks, bool collect) {
 }  // namespace
 }  // namespace tsnap::test
 
-int main(int argc, char** argv) {
-  using namespace tsnap::test;
-  const std::string mode = argc > 1 ? argv[1] : "";
-  if (mode == "check" && argc == 5) {
-    Check(argv[2], std::atoi(argv[3]), std::string(argv[4]) == "gc");
-    return 0;
-  }
-  if (mode != "run" || argc != 3) {
-    std::fprintf(stderr, "usage: %s run FOLDER | check FOLDER RANKS gc|leave\n", argv[0]);
-    return 2;
-  }
-  const std::string folder = argv[2];
-  int granted = MPI_THREAD_SINGLE;   // less than was asked for will do: then the background is driven
-  MPI_Init_thread(&argc, &argv, TheHow() == How::kAsync ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED, &granted);
-  Run(folder);
-}
+int main(int argc, char** argv) { return tsnap::test::RunKilled(argc, argv, tsnap::test::Run, tsnap::test::Check); }

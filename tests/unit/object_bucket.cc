@@ -8,7 +8,7 @@
 #include "base/checksum.h"
 #include "scripted_client.h"
 #include "store/object/object_store.h"
-#include "store/object/object_writer.h"
+#include "store/object/put.h"
 
 using namespace tsnap;
 using namespace tsnap::object;

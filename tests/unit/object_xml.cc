@@ -70,8 +70,3 @@ Test(object_xml, deletions_name_what_failed) {
       "<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>InternalError</Code><Message>m</Message></Error></DeleteResult>"));
   cr_assert(failed.ok() && failed->size() == 1 && (*failed)[0].key == "b" && (*failed)[0].code == "InternalError");
 }
-
-Test(object_xml, times_are_read_whatever_the_language) {
-  cr_assert_eq(ParseTime("1970-01-02T00:00:01.000Z"), 86401);
-  cr_assert_eq(ParseTime("yesterday"), 0);
-}

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "credential_services.h"
 #include "store/gcs/credentials.h"
 #include "store/http/crypto.h"
@@ -35,7 +36,7 @@ void ExpectToken(const World& world, const std::string& token) {
   cr_assert(got.ok(), "%s", got.status().ToString().c_str());
   cr_assert_eq(got->token, kSecret + token, "%s", got->token.c_str());
   cr_assert(got->access_key.empty() && got->secret_key.empty());
-  const int64_t left = got->expires_unix_seconds - http::UnixNow();
+  const int64_t left = got->expires_unix_seconds - UnixSeconds();
   cr_assert(left > 3000 && left <= 3600);
 }
 
@@ -116,7 +117,7 @@ struct TokenService {
       return Error("invalid_grant", "header");
     if (!key->Verifies(assertion.substr(0, last), FromBase64Url(assertion.substr(last + 1))))
       return Error("invalid_grant", "Invalid JWT Signature.");
-    const int64_t now = http::UnixNow(), issued = claims->Integer("iat").value_or(0), expires = claims->Integer("exp").value_or(0);
+    const int64_t now = UnixSeconds(), issued = claims->Integer("iat").value_or(0), expires = claims->Integer("exp").value_or(0);
     if (issued > now + 5 || issued < now - 60 || expires <= now || expires > issued + 3600)
       return Error("invalid_grant", "iat and exp");
     if (claims->Text("aud") != audience) return Error("invalid_grant", "Invalid JWT: Failed audience check.");
@@ -343,7 +344,7 @@ Test(gcs_credentials, a_token_of_another_identity_is_exchanged_and_may_speak_for
     if (HeaderOf(request, "authorization") != "Bearer " + kSecret + "federated") return Answer(401);
     if (request.path != "/v1/projects/-/serviceAccounts/a@b:generateAccessToken") return Answer(404);
     if (body.find(kScope) == std::string::npos || HeaderOf(request, "content-type") != "application/json") return Answer(400);
-    return Answer(200, fmt::format(R"({{"accessToken": "{}impersonated", "expireTime": "{}"}})", kSecret, TimeText(http::UnixNow() + 3600)));
+    return Answer(200, fmt::format(R"({{"accessToken": "{}impersonated", "expireTime": "{}"}})", kSecret, TimeText(UnixSeconds() + 3600)));
   });
   const auto write = [&](const std::string& source, const std::string& more = {}) {
     Set("GOOGLE_APPLICATION_CREDENTIALS",

@@ -12,6 +12,7 @@
 #include "store/http/service_call.h"
 #include "store/http/service_url.h"
 #include "store/http/small_file.h"
+#include "store/http/time_text.h"
 
 namespace tsnap::gcs {
 

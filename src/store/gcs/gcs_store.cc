@@ -39,48 +39,31 @@ Result<Settings> ReadSettings(const Knobs& knobs) {
   return settings;
 }
 
-Result<std::shared_ptr<object::Bucket>> MakeBucket(const std::string& name, StoreSession& session,
-                                                   const Settings& settings) {
-  TSNAP_ASSIGN(std::shared_ptr<http::Client> client, object::ClientOf(session));
-  TSNAP_ASSIGN(std::shared_ptr<http::CredentialProvider> credentials,
-               session.Remember<http::CredentialProvider>("gcs credentials", [&] {
-                 return gcs::GcsCredentials(session,
-                                            http::ClientsBeside(client, session.knobs().ca_file));
-               }));
-  const std::string& signature = session.knobs().gcs_signature;
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenGcsStore(const std::string& rest,
+                                            const std::shared_ptr<StoreSession>& session, bool) {
+  TSNAP_ASSIGN(const object::BucketAndPrefix place, object::ParsePlace("gs", rest));
+  TSNAP_ASSIGN(Settings settings, ReadSettings(session->knobs()));
+  const std::string& signature = session->knobs().gcs_signature;
   const bool aws4 =
       gcs::HasHmacKey() && (signature.empty() ? !settings.google : signature == "aws4");
   if (aws4 && settings.google)
     return Invalid(fmt::format(
         "opening gs://{}: with TSNAP_GCS_SIGNATURE=aws4 Google takes no conditional writes, which "
         "a commit needs: unset it, or set it to goog4",
-        name));
-  object::BucketOptions options;
-  options.dialect = aws4 ? object::GoogleLikeS3() : object::kGoogle;
-  options.endpoint = settings.endpoint;
-  options.bucket = name;
-  options.region = "auto";  // it stands in signatures, and the service takes any
-  options.sign_payload = session.knobs().s3_sign_payload != 2;
-  options.retry = object::RetryPolicyOf(session.knobs());
-  options.slow_seconds = options.retry.deadline_seconds;
-  options.signature = aws4 ? http::kAws4 : http::kGoog4;
-  return std::make_shared<object::Bucket>(std::move(options), std::move(client),
-                                          std::move(credentials), session.log());
-}
-
-}  // namespace
-
-Result<std::unique_ptr<Store>> OpenGcsStore(const std::string& rest,
-                                            const std::shared_ptr<StoreSession>& session, bool) {
-  TSNAP_ASSIGN(object::BucketAndPrefix place, object::ParsePlace("gs", rest));
-  TSNAP_ASSIGN(const Settings settings, ReadSettings(session->knobs()));
-  TSNAP_ASSIGN(std::shared_ptr<object::Bucket> bucket,
-               session->Remember<object::Bucket>("gs://" + place.bucket, [&] {
-                 return MakeBucket(place.bucket, *session, settings);
-               }));
-  object::ObjectStoreOptions options = object::StoreOptionsOf(session->knobs());
-  options.keeps_conditions = settings.google;
-  return object::MakeObjectStore(std::move(bucket), std::move(place.prefix), options);
+        place.bucket));
+  object::Service service;
+  service.dialect = aws4 ? object::GoogleLikeS3() : object::kGoogle;
+  service.endpoint = std::move(settings.endpoint);
+  service.region = "auto";  // it stands in signatures, and the service takes any
+  service.signature = aws4 ? http::kAws4 : http::kGoog4;
+  service.keeps_conditions = settings.google;
+  service.credentials_name = "gcs credentials";
+  service.find_credentials = [&](const http::CredentialClients& clients) {
+    return gcs::GcsCredentials(*session, clients);
+  };
+  return object::OpenInBucket(place, std::move(service), *session);
 }
 
 }  // namespace tsnap

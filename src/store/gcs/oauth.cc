@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
+
 #include "store/http/service_call.h"
 #include "store/http/small_json.h"
 
@@ -57,7 +59,7 @@ Result<http::Credentials> ParseTokenAnswer(std::string_view body, const std::str
   if (!seconds || *seconds <= 0 || *seconds > kMostSeconds)
     return Corrupt(
         fmt::format("reading {}: its \"expires_in\" is no number of seconds up to a day", what));
-  credentials.expires_unix_seconds = http::UnixNow() + *seconds;
+  credentials.expires_unix_seconds = UnixSeconds() + *seconds;
   return credentials;
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "store/gcs/oauth.h"
 #include "store/gcs/sources.h"
 #include "store/http/crypto.h"
@@ -30,7 +31,7 @@ class ServiceAccount final : public http::CredentialSource {
         key_(std::move(key)) {}
 
   Result<http::Credentials> Fetch() override {
-    TSNAP_ASSIGN(const std::string assertion, Assertion(http::UnixNow()));
+    TSNAP_ASSIGN(const std::string assertion, Assertion(UnixSeconds()));
     return AskForToken(*client_, url_, {{"grant_type", kGrant}, {"assertion", assertion}},
                        {assertion});
   }

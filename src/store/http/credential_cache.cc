@@ -1,15 +1,14 @@
 #include "store/http/credential_cache.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 #include <limits>
 #include <thread>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "store/http/retry.h"
 
 namespace tsnap::http {
 
@@ -19,18 +18,6 @@ namespace {
 constexpr double kLeastLifeSeconds = 10;
 constexpr double kSharedFailureSeconds = 1;
 constexpr double kQuietSeconds = 10;  // after a service gave out again what had been refused
-
-// Between nothing and the bound, different in every process.
-double DrawBelow(double bound) {
-  uint32_t drawn = 0;
-  if (::getentropy(&drawn, sizeof drawn) != 0)
-    drawn = static_cast<uint32_t>(::getpid()) * 2654435761u;
-  return bound * drawn / 4294967296.0;
-}
-
-bool IsTransient(const Status& failure) {
-  return failure.code() == Code::kNetwork || failure.code() == Code::kTimeout;
-}
 
 class ClaimGuard {
  public:
@@ -171,7 +158,7 @@ Result<Credentials> CredentialCache::FetchFresh(double most_seconds) {
     }
     const double delay_seconds = DrawBelow(bound_seconds);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    if (!IsTransient(fetched.status()) || elapsed.count() + delay_seconds >= most_seconds)
+    if (!IsWorthRetrying(fetched.status()) || elapsed.count() + delay_seconds >= most_seconds)
       return fetched;
     std::this_thread::sleep_for(std::chrono::duration<double>(delay_seconds));
     bound_seconds = std::min(2 * bound_seconds, options_.most_delay_seconds);

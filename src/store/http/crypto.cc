@@ -9,17 +9,12 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
+#include "store/http/freer.h"
+
 namespace tsnap::http {
 
 namespace {
 
-template <auto Free>
-struct Freer {
-  template <class T>
-  void operator()(T* it) const {
-    Free(it);
-  }
-};
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 using PrivateKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using MemoryBio = std::unique_ptr<BIO, Freer<BIO_free>>;

@@ -30,7 +30,7 @@ class MultiLoop {
   void Run(Transfer* first) noexcept;
 
  private:
-  using MultiHandle = std::unique_ptr<CURLM, CurlFreer<curl_multi_cleanup>>;
+  using MultiHandle = std::unique_ptr<CURLM, Freer<curl_multi_cleanup>>;
 
   MultiLoop(const ClientOptions& options, Progress* progress);
   Status Start();

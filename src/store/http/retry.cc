@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <random>
@@ -11,6 +10,8 @@
 #include <thread>
 
 #include <fmt/format.h>
+
+#include "store/http/time_text.h"
 
 namespace tsnap::http {
 
@@ -28,20 +29,6 @@ uint64_t Seed() {
          (static_cast<uint64_t>(::getpid()) << 32) ^ reinterpret_cast<uintptr_t>(&seed);
 }
 
-double DrawBelow(double bound) {
-  thread_local std::minstd_rand generator(static_cast<std::minstd_rand::result_type>(Seed()));
-  return std::uniform_real_distribution<double>(0, bound)(generator);
-}
-
-// Days from 1970-01-01 in the Gregorian calendar, for a year that begins in March: leap days then
-// come last.
-int64_t DaysFromEpoch(int64_t year, int64_t month, int64_t day) {
-  if (month <= 2) --year;
-  const int64_t month_from_march = (month + 9) % 12;
-  const int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-  return 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719468;
-}
-
 // Reads a number of exactly text.size() digits; -1 when it is none.
 int64_t Number(std::string_view text) {
   int64_t value = -1;
@@ -49,26 +36,12 @@ int64_t Number(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && value >= 0 ? value : -1;
 }
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate of RFC 9110); negative when it is none. The obsolete
-// forms of a date are not worth their code here: the jitter then decides alone.
-int64_t UnixTimeOf(std::string_view text) {
-  constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text.substr(25) != " GMT" ||
-      text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':')
-    return -1;
-  const auto* const month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
-  const int64_t day = Number(text.substr(5, 2)), year = Number(text.substr(12, 4));
-  const int64_t hour = Number(text.substr(17, 2)), minute = Number(text.substr(20, 2)),
-                second = Number(text.substr(23, 2));
-  if (month == kMonths.end() || day < 1 || day > 31 || year < 1970 || hour < 0 || hour > 23 ||
-      minute < 0 || minute > 59 || second < 0 || second > 60)
-    return -1;
-  return DaysFromEpoch(year, month - kMonths.begin() + 1, day) * 86400 + hour * 3600 + minute * 60 +
-         second;
-}
-
 }  // namespace
+
+double DrawBelow(double bound) {
+  thread_local std::minstd_rand generator(static_cast<std::minstd_rand::result_type>(Seed()));
+  return std::uniform_real_distribution<double>(0, bound)(generator);
+}
 
 bool IsWorthRetrying(int status) {
   if (status == 408 || status == 425 || status == 429) return true;
@@ -83,9 +56,9 @@ double RetryAfterSeconds(const Response& response, int64_t unix_now) {
   const std::string_view value = response.header("retry-after");
   if (value.empty()) return -1;
   if (const int64_t seconds = Number(value); seconds >= 0) return static_cast<double>(seconds);
-  const int64_t when = UnixTimeOf(value);
-  if (when < 0) return -1;
-  return static_cast<double>(std::max<int64_t>(0, when - unix_now));
+  const std::optional<int64_t> when = ParseHttpTime(value);
+  if (!when) return -1;  // an obsolete form is not worth its code: the jitter decides alone
+  return static_cast<double>(std::max<int64_t>(0, *when - unix_now));
 }
 
 Retry::Retry(const RetryPolicy& policy, const Client& client, std::string authority)

@@ -35,6 +35,9 @@ bool IsWorthRetrying(const Status& failure);
 // Seconds from a Retry-After header (a number, or an HTTP date); negative when there is none.
 double RetryAfterSeconds(const Response& response, int64_t unix_now);
 
+// Between nothing and the bound, another one in every process and each time.
+double DrawBelow(double bound);
+
 // The tries of one request.
 class Retry {
  public:

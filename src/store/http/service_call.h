@@ -54,8 +54,4 @@ std::string Quotable(std::string_view text, std::span<const std::string> secrets
 // Whether a value may stand in a header: printable ASCII, at most 16 KiB.
 bool IsHeaderValue(std::string_view text);
 
-// "2026-01-02T03:04:05Z", with a fraction or an offset "+01:00"; nothing for anything else.
-std::optional<int64_t> ParseUtcTime(std::string_view text);
-int64_t UnixNow();
-
 }  // namespace tsnap::http

@@ -14,20 +14,14 @@
 
 #include "base/status.h"
 #include "store/http/client.h"
+#include "store/http/freer.h"
 #include "store/http/message.h"
 #include "store/http/surroundings.h"
 
 namespace tsnap::http {
 
-template <auto Free>
-struct CurlFreer {
-  template <class T>
-  void operator()(T* it) const {
-    Free(it);
-  }
-};
-using EasyHandle = std::unique_ptr<CURL, CurlFreer<curl_easy_cleanup>>;
-using HeaderList = std::unique_ptr<curl_slist, CurlFreer<curl_slist_free_all>>;
+using EasyHandle = std::unique_ptr<CURL, Freer<curl_easy_cleanup>>;
+using HeaderList = std::unique_ptr<curl_slist, Freer<curl_slist_free_all>>;
 
 // What all transfers of a client count together; its thread writes, anyone reads.
 class Progress {

@@ -1,13 +1,14 @@
 #include "store/memory/memory_store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "base/clock.h"
 
 namespace tsnap {
 
@@ -37,12 +38,6 @@ std::shared_ptr<Space> SpaceOf(const std::string& name) {
   std::shared_ptr<Space>& space = spaces[name];
   if (!space) space = std::make_shared<Space>();
   return space;
-}
-
-int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 // It keeps its object, so that what is removed meanwhile, or made anew under the same key, is not
@@ -80,7 +75,7 @@ class MemoryWriter final : public StoreWriter {
     if (size_bytes > object_->bytes.max_size()) return Status::NoMemory();
     object_->bytes.resize(size_bytes);
     object_->finished = true;
-    object_->modified_unix_seconds = UnixNow();
+    object_->modified_unix_seconds = UnixSeconds();
     finished_ = true;
     return Status::Ok();
   }
@@ -236,7 +231,7 @@ class MemoryStore final : public Store {
 
   void Set(const std::string& key, ConstByteSpan bytes) {
     space_->objects[key] = std::make_shared<Object>(
-        Object{Bytes(bytes.begin(), bytes.end()), ++space_->versions, UnixNow(), true});
+        Object{Bytes(bytes.begin(), bytes.end()), ++space_->versions, UnixSeconds(), true});
     ++counters().write_calls;
     counters().written_bytes += bytes.size();
   }

@@ -1,14 +1,16 @@
 #include "store/object/bucket.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/clock.h"
 #include "store/http/service_url.h"
+#include "store/http/time_text.h"
 #include "store/object/failure.h"
 
 namespace tsnap::object {
@@ -20,12 +22,6 @@ constexpr int kMostAdaptations = 4;   // region, clock, credentials: each may ne
 constexpr int kMostDamagedTries = 6;  // of a body that arrives damaged
 constexpr int kTriesOfWhatMayBeLeft = 3;
 constexpr int64_t kLeastSkewSeconds = 60;  // what is less is no reason to refuse a request
-
-int64_t UnixNow() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // A gateway in between had no answer in time from the server, which may be at work still.
 bool IsSilence(int status) { return status == 502 || status == 504; }
@@ -125,7 +121,7 @@ Status Bucket::LetIn(Try* state, http::Request* request) {
   }
   return http::SignV4(options_.signature, used,
                       state->region.empty() ? kFirstRegion : state->region,
-                      UnixNow() + state->clock_offset_seconds, state->payload_hash, request);
+                      UnixSeconds() + state->clock_offset_seconds, state->payload_hash, request);
 }
 
 // What a refusal tells can make the next try succeed. Another call may have learned it meanwhile:
@@ -146,10 +142,10 @@ bool Bucket::RenewCredentials(Try* state) {
 }
 
 bool Bucket::SetClock(const Answer& answer, const Try& state) {
-  const int64_t theirs = ParseHttpTime(answer.response.header("date"));
-  const int64_t offset = theirs - UnixNow();
-  if (theirs == 0 || std::abs(offset - state.clock_offset_seconds) < kLeastSkewSeconds)
-    return false;
+  const std::optional<int64_t> theirs = http::ParseHttpTime(answer.response.header("date"));
+  if (!theirs) return false;
+  const int64_t offset = *theirs - UnixSeconds();
+  if (std::abs(offset - state.clock_offset_seconds) < kLeastSkewSeconds) return false;
   const int64_t before = clock_offset_seconds_.exchange(offset);
   if (std::abs(offset - before) < kLeastSkewSeconds) return true;
   log_.Write(LogLevel::kWarning,
@@ -174,28 +170,26 @@ bool Bucket::WorthAnotherTry(const Call& call, Try* state, Result<http::Response
   if (call.error_in_200 && response.ok() && response->status == 200 && IsError(response->body))
     response->status = 500;  // what the server found out after it had begun to answer
   if (!response.ok() || sent_again || response->status >= 500) state->uncertain = true;
-  if (call.may_be_left && (!response.ok() || state->sent >= kTriesOfWhatMayBeLeft)) return false;
   if (!response.ok()) {
-    return http::IsWorthRetrying(response.status()) &&
+    return !call.may_be_left && http::IsWorthRetrying(response.status()) &&
            state->retry.Again(-1, response.status().code() == Code::kTimeout);
   }
   if (response->status >= 200 && response->status < 300) return false;
-  state->last = {*response, ParseError(response->body), state->sent};
+  state->last = {*response, ParseError(response->body)};
+  if (call.may_be_left && state->sent >= kTriesOfWhatMayBeLeft) return false;
   const Answer& answer = state->last;
   if (AdaptTo(answer, state)) return true;
   if (IsDamage(answer) && state->sent >= kMostDamagedTries) return false;
   if (IsFull(answer)) return false;
   if (!http::IsWorthRetrying(answer.status()) && !IsTransient(answer) && !IsDamage(answer))
     return false;
-  return state->retry.Again(http::RetryAfterSeconds(answer.response, UnixNow()));
+  return state->retry.Again(http::RetryAfterSeconds(answer.response, UnixSeconds()));
 }
 
 Result<Answer> Bucket::Conclude(const Call& call, Try* state, Result<http::Response> response) {
   if (response.ok()) {
-    Answer answer;
     const bool good = response->status >= 200 && response->status < 300;
-    if (!good) answer.error = ParseError(response->body);
-    answer.response = std::move(response).value();
+    Answer answer = good ? Answer{std::move(response).value(), {}} : std::move(state->last);
     answer.tries = state->sent;
     answer.uncertain = state->uncertain;
     answer.silent = state->silent;
@@ -206,8 +200,7 @@ Result<Answer> Bucket::Conclude(const Call& call, Try* state, Result<http::Respo
   const Code code = failure.code() == Code::kTimeout ? Code::kNetwork : failure.code();
   std::string text = fmt::format("{} {}: {}", call.action, UrlOf(call.key), failure.message());
   if (code == Code::kNetwork && state->sent > 0)
-    text += fmt::format(", {}; check the network and the address of the server",
-                        state->retry.Describe());
+    text += fmt::format(", {}", state->retry.Describe());
   return Status(code, std::move(text));
 }
 

@@ -91,8 +91,6 @@ class Bucket {
   const Log& log() const { return log_; }
   // "s3://bucket/key", for messages.
   std::string UrlOf(const std::string& key) const;
-  // True once: for what is said once in a session.
-  bool FirstTime(std::atomic<bool>* said) const { return !said->exchange(true); }
   // What servers turned out not to have.
   std::atomic<bool> lacks_conditional_put{false}, lacks_multi_delete{false};
 

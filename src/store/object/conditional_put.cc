@@ -6,23 +6,9 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
-#include "store/object/object_writer.h"
+#include "store/object/put.h"
 
 namespace tsnap::object {
-
-namespace {
-
-Call PutCall(const Bucket& bucket, const std::string& key, ConstByteSpan bytes) {
-  Call call;
-  call.action = "writing";
-  call.method = "PUT";
-  call.key = key;
-  call.body = {bytes};
-  call.headers = {ChecksumHeader(bucket.dialect(), Crc32c(bytes))};
-  return call;
-}
-
-}  // namespace
 
 // Where a service with generations names none, it is another one behind the same protocol.
 std::string VersionOf(const Dialect& dialect, const http::Response& response) {
@@ -39,13 +25,6 @@ http::Header ConditionOn(const Dialect& dialect, const Version& expected, bool q
   if (tag.empty()) return {"If-None-Match", "*"};
   const bool has_quotes = tag.size() >= 2 && tag.front() == '"' && tag.back() == '"';
   return {"If-Match", quoted || !has_quotes ? tag : tag.substr(1, tag.size() - 2)};
-}
-
-Status PutUnconditionally(Bucket& bucket, const std::string& key, ConstByteSpan bytes,
-                          StoreCounters* counters) {
-  const Call call = PutCall(bucket, key, bytes);
-  TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
-  return answer.ok() ? Status::Ok() : bucket.Failure(call, answer);
 }
 
 Status ConditionalPut::Run(bool look_first) {
@@ -81,7 +60,7 @@ Status ConditionalPut::Another() const {
 }
 
 Status ConditionalPut::SendOnCondition(bool quoted) {
-  Call call = PutCall(bucket_, key_, bytes_);
+  Call call = PutCall(bucket_.dialect(), key_, bytes_, Crc32c(bytes_));
   call.headers.push_back(ConditionOn(bucket_.dialect(), expected_, quoted));
   call.once = true;
   Result<Answer> answer = bucket_.Send(call, counters_);
@@ -91,7 +70,7 @@ Status ConditionalPut::SendOnCondition(bool quoted) {
 
 Status ConditionalPut::Settle(const Call& call, const Answer& answer, bool quoted) {
   if (answer.status() == 501) {
-    if (bucket_.FirstTime(&bucket_.lacks_conditional_put))
+    if (!bucket_.lacks_conditional_put.exchange(true))
       bucket_.log().Write(
           LogLevel::kWarning,
           fmt::format("{} has no conditional writes: two jobs that commit at one place within the "
@@ -130,7 +109,7 @@ Status ConditionalPut::SettleSilence(Status failure) {
 Status ConditionalPut::RunByHand() {
   TSNAP_ASSIGN(const Found before, Look());
   if (before != Found::kExpected) return Another();
-  const Status written = PutUnconditionally(bucket_, key_, bytes_, counters_);
+  const Status written = PutWhole(bucket_, key_, bytes_, Crc32c(bytes_), counters_);
   if (!written.ok()) return SettleSilence(written);
   TSNAP_ASSIGN(const Found after, Look());
   return after == Found::kOurs ? Status::Ok() : Another();

@@ -15,9 +15,6 @@ std::string VersionOf(const Dialect& dialect, const http::Response& response);
 // with their quotes, as the standard has it.
 http::Header ConditionOn(const Dialect& dialect, const Version& expected, bool quoted);
 
-Status PutUnconditionally(Bucket& bucket, const std::string& key, ConstByteSpan bytes,
-                          StoreCounters* counters);
-
 class ConditionalPut {
  public:
   ConditionalPut(Bucket& bucket, std::string key, ConstByteSpan bytes, Version expected,

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "store/object/completion.h"
+#include "store/object/upload.h"
 
 namespace tsnap::object {
 
@@ -34,14 +34,8 @@ Call CopyCall(const Bucket& from, const std::string& from_key, const Bucket& to,
 
 Status CopyInParts(Bucket& from, const std::string& from_key, Bucket& to, const std::string& to_key,
                    uint64_t bytes, StoreCounters* counters) {
-  Call begin;
-  begin.action = "beginning the copy to";
-  begin.method = "POST";
-  begin.key = to_key;
-  begin.query = {{"uploads", ""}};
-  TSNAP_ASSIGN(const Answer begun, to.Send(begin, counters));
-  if (!begun.ok()) return to.Failure(begin, begun);
-  TSNAP_ASSIGN(const std::string upload_id, ParseUploadId(begun.response.body));
+  TSNAP_ASSIGN(const std::string upload_id,
+               BeginUpload(to, to_key, /*with_checksums=*/false, counters));
   std::vector<Call> calls;
   for (uint64_t offset = 0; offset < bytes; offset += kCopiedPartBytes) {
     Call& call = calls.emplace_back(CopyCall(from, from_key, to, to_key));
@@ -61,13 +55,7 @@ Status CopyInParts(Bucket& from, const std::string& from_key, Bucket& to, const 
     }
     return CompleteUpload(to, to_key, upload_id, parts, bytes, counters);
   }();
-  if (copied.ok()) return copied;
-  Call abort = begin;
-  abort.action = "aborting the copy to";
-  abort.method = "DELETE";
-  abort.query = {{"uploadId", upload_id}};
-  abort.may_be_left = true;
-  static_cast<void>(to.Send(abort, counters));  // gc finds what is left
+  if (!copied.ok()) static_cast<void>(AbortUpload(to, to_key, upload_id, counters));
   return copied;
 }
 

@@ -63,7 +63,6 @@ constexpr Dialect GoogleLikeS3() {
 
 inline constexpr uint64_t kLeastPartBytes = uint64_t{5} << 20;  // all but the last, on both
 inline constexpr uint64_t kMostPartBytes = uint64_t{5} << 30;   // also of one PUT or one copy
-inline constexpr uint64_t kMostParts = 10000;
-inline constexpr size_t kMostDeletes = 1000;  // of one POST ?delete
+inline constexpr size_t kMostDeletes = 1000;                    // of one POST ?delete
 
 }  // namespace tsnap::object

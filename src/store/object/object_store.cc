@@ -9,11 +9,12 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
-#include "store/http/crypto.h"
+#include "store/http/time_text.h"
 #include "store/object/conditional_put.h"
 #include "store/object/copy.h"
 #include "store/object/listing.h"
 #include "store/object/object_writer.h"
+#include "store/object/put.h"
 #include "store/object/removal.h"
 
 namespace tsnap::object {
@@ -130,7 +131,8 @@ class ObjectStore final : public Store, public Place {
   }
 
   Status Put(const std::string& key, ConstByteSpan bytes, bool) override {
-    return Count(PutUnconditionally(*bucket_, prefix_ + key, bytes, &counters()), bytes.size());
+    return Count(PutWhole(*bucket_, prefix_ + key, bytes, Crc32c(bytes), &counters()),
+                 bytes.size());
   }
 
   Status PutIf(const std::string& key, ConstByteSpan bytes, const Version& expected,
@@ -149,7 +151,8 @@ class ObjectStore final : public Store, public Place {
     if (!bytes)
       return Corrupt(
           fmt::format("looking at {}: the server names no size", bucket_->UrlOf(call.key)));
-    return Entry{key, *bytes, ParseHttpTime(answer.response.header("last-modified"))};
+    return Entry{key, *bytes,
+                 http::ParseHttpTime(answer.response.header("last-modified")).value_or(0)};
   }
 
   Status Remove(const std::string& key) override {

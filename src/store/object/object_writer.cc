@@ -1,27 +1,15 @@
 #include "store/object/object_writer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/protect.h"
-#include "store/http/crypto.h"
-#include "store/object/completion.h"
+#include "store/object/put.h"
+#include "store/object/upload.h"
 
 namespace tsnap::object {
-
-std::string ChecksumText(uint32_t crc32c) {
-  const std::array<std::byte, 4> big_endian{std::byte(crc32c >> 24), std::byte(crc32c >> 16),
-                                            std::byte(crc32c >> 8), std::byte(crc32c)};
-  return http::Base64(big_endian);
-}
-
-http::Header ChecksumHeader(const Dialect& dialect, uint32_t crc32c) {
-  return {std::string(dialect.checksum_header),
-          std::string(dialect.checksum_prefix) + ChecksumText(crc32c)};
-}
 
 Result<std::unique_ptr<StoreWriter>> ObjectWriter::Create(std::shared_ptr<Bucket> bucket,
                                                           std::string key,
@@ -59,7 +47,8 @@ Result<size_t> ObjectWriter::NumberOf(uint64_t offset) const {
 
 Status ObjectWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
   TSNAP_ASSIGN(const size_t number, NumberOf(offset));
-  TSNAP_TRY(in_parts() ? PutPart(number, bytes, crc32c) : PutWhole(bytes, crc32c));
+  TSNAP_TRY(in_parts() ? PutPart(number, bytes, crc32c)
+                       : PutWhole(*bucket_, key_, bytes, crc32c, counters_));
   std::lock_guard lock(mutex_);
   parts_[number].bytes = bytes.size();
   parts_[number].written = true;
@@ -68,52 +57,22 @@ Status ObjectWriter::WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional
   return Status::Ok();
 }
 
-Status ObjectWriter::PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
-  Call call;
-  call.action = "writing";
-  call.method = "PUT";
-  call.key = key_;
-  call.body = {bytes};
-  if (crc32c) call.headers.push_back(ChecksumHeader(bucket_->dialect(), *crc32c));
-  TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
-  return answer.ok() ? Status::Ok() : bucket_->Failure(call, answer);
-}
-
 Status ObjectWriter::Begin() {
   std::lock_guard lock(mutex_);  // the others have nothing to send before it is known
   if (!upload_id_.empty()) return Status::Ok();
   // Each part would wait for as long as the first did.
   if (!begun_.ok()) return begun_;
-  Result<std::string> id = AskForUpload();
+  Result<std::string> id = BeginUpload(*bucket_, key_, /*with_checksums=*/true, counters_);
   if (!id.ok()) return begun_ = std::move(id).status();
   upload_id_ = std::move(id).value();
   return Status::Ok();
 }
 
-Result<std::string> ObjectWriter::AskForUpload() {
-  Call call;
-  call.action = "beginning the upload of";
-  call.method = "POST";
-  call.key = key_;
-  call.query = {{"uploads", ""}};
-  if (bucket_->dialect().checksums_in_completion)
-    call.headers.push_back({"x-amz-checksum-algorithm", "CRC32C"});
-  TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
-  if (!answer.ok()) return bucket_->Failure(call, answer);
-  Result<std::string> id = ParseUploadId(answer.response.body);
-  if (!id.ok()) return std::move(id).status().While(call.action, bucket_->UrlOf(key_));
-  return id;
-}
-
 Status ObjectWriter::PutPart(size_t number, ConstByteSpan bytes, std::optional<uint32_t> crc32c) {
   TSNAP_TRY(Begin());
-  Call call;
+  Call call = PutCall(bucket_->dialect(), key_, bytes, crc32c);
   call.action = fmt::format("writing part {} of", number + 1);
-  call.method = "PUT";
-  call.key = key_;
   call.query = {{"partNumber", std::to_string(number + 1)}, {"uploadId", upload_id_}};
-  call.body = {bytes};
-  if (crc32c) call.headers.push_back(ChecksumHeader(bucket_->dialect(), *crc32c));
   TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
   if (!answer.ok()) return bucket_->Failure(call, answer);
   UploadedPart uploaded;
@@ -147,7 +106,7 @@ Status ObjectWriter::Finish(uint64_t size_bytes, bool) {
   if (in_parts()) {
     TSNAP_TRY(Complete(size_bytes));
   } else if (!parts_[0].written) {
-    TSNAP_TRY(PutWhole({}, std::nullopt));
+    TSNAP_TRY(PutWhole(*bucket_, key_, {}, std::nullopt, counters_));
   }
   finished_ = true;
   return Status::Ok();
@@ -163,16 +122,8 @@ Status ObjectWriter::Complete(uint64_t size_bytes) {
 }
 
 void ObjectWriter::Abort() noexcept {
-  const Status aborted = Protect([&] {
-    Call call;
-    call.action = "aborting the upload of";
-    call.method = "DELETE";
-    call.key = key_;
-    call.query = {{"uploadId", upload_id_}};
-    call.may_be_left = true;
-    TSNAP_ASSIGN(const Answer answer, bucket_->Send(call, counters_));
-    return answer.ok() || answer.status() == 404 ? Status::Ok() : bucket_->Failure(call, answer);
-  });
+  const Status aborted =
+      Protect([&] { return AbortUpload(*bucket_, key_, upload_id_, counters_); });
   if (aborted.ok()) return;
   static_cast<void>(Protect([&] {
     bucket_->log().Write(LogLevel::kWarning, aborted.message() + " (tsnap gc does it later)");

@@ -44,10 +44,8 @@ class ObjectWriter final : public StoreWriter {
                StoreCounters* counters);
   bool in_parts() const { return offsets_.size() > 1; }
   Result<size_t> NumberOf(uint64_t offset) const;
-  Status PutWhole(ConstByteSpan bytes, std::optional<uint32_t> crc32c);
   Status PutPart(size_t number, ConstByteSpan bytes, std::optional<uint32_t> crc32c);
   Status Begin();
-  Result<std::string> AskForUpload();
   Status Complete(uint64_t size_bytes);
   void Abort() noexcept;
 
@@ -61,9 +59,5 @@ class ObjectWriter final : public StoreWriter {
   std::vector<Part> parts_;  // guarded by mutex_
   bool finished_ = false;
 };
-
-// What the writer and the store send alike.
-http::Header ChecksumHeader(const Dialect& dialect, uint32_t crc32c);
-std::string ChecksumText(uint32_t crc32c);  // Base64, big-endian
 
 }  // namespace tsnap::object

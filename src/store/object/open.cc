@@ -1,6 +1,9 @@
 #include "store/object/open.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "store/object/object_store.h"
 
 namespace tsnap::object {
 
@@ -10,8 +13,7 @@ constexpr double kMostStallSeconds = 60;
 constexpr double kMostConnectSeconds = 10;
 constexpr double kShareOfIoTimeout = 0.6;  // what is left is for the last try
 
-}  // namespace
-
+// One for all stores of the session.
 Result<std::shared_ptr<http::Client>> ClientOf(StoreSession& session) {
   return session.Remember<http::Client>("http client", [&] {
     const Knobs& knobs = session.knobs();
@@ -23,6 +25,7 @@ Result<std::shared_ptr<http::Client>> ClientOf(StoreSession& session) {
   });
 }
 
+// Gives up before the engine would take the transfer for hung.
 http::RetryPolicy RetryPolicyOf(const Knobs& knobs) {
   http::RetryPolicy policy;
   policy.deadline_seconds = knobs.io_timeout_seconds * kShareOfIoTimeout;
@@ -31,11 +34,42 @@ http::RetryPolicy RetryPolicyOf(const Knobs& knobs) {
   return policy;
 }
 
-ObjectStoreOptions StoreOptionsOf(const Knobs& knobs) {
+Result<std::shared_ptr<Bucket>> MakeBucket(const std::string& name, Service service,
+                                           StoreSession& session) {
+  const Knobs& knobs = session.knobs();
+  TSNAP_ASSIGN(std::shared_ptr<http::Client> client, ClientOf(session));
+  TSNAP_ASSIGN(std::shared_ptr<http::CredentialProvider> credentials,
+               session.Remember<http::CredentialProvider>(service.credentials_name, [&] {
+                 return service.find_credentials(http::ClientsBeside(client, knobs.ca_file));
+               }));
+  BucketOptions options;
+  options.dialect = service.dialect;
+  options.endpoint = std::move(service.endpoint);
+  options.bucket = name;
+  options.region = std::move(service.region);
+  options.find_region = service.find_region;
+  options.signature = service.signature;
+  options.sign_payload = knobs.s3_sign_payload != 2;
+  options.retry = RetryPolicyOf(knobs);
+  options.slow_seconds = options.retry.deadline_seconds;
+  return std::make_shared<Bucket>(std::move(options), std::move(client), std::move(credentials),
+                                  session.log());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenInBucket(const BucketAndPrefix& place, Service service,
+                                            StoreSession& session) {
   ObjectStoreOptions options;
-  options.slab_bytes = knobs.object_slab_bytes;
-  options.gap_bytes = knobs.object_gap_bytes;
-  return options;
+  options.slab_bytes = session.knobs().object_slab_bytes;
+  options.gap_bytes = session.knobs().object_gap_bytes;
+  options.keeps_conditions = service.keeps_conditions;
+  const std::string name(service.dialect.scheme);
+  TSNAP_ASSIGN(std::shared_ptr<Bucket> bucket,
+               session.Remember<Bucket>(name + "://" + place.bucket, [&] {
+                 return MakeBucket(place.bucket, std::move(service), session);
+               }));
+  return MakeObjectStore(std::move(bucket), place.prefix, options);
 }
 
 }  // namespace tsnap::object

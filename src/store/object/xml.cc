@@ -1,13 +1,12 @@
 #include "store/object/xml.h"
 
-#include <cstdio>
-#include <ctime>
 #include <optional>
 
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
 #include "store/http/message.h"
+#include "store/http/time_text.h"
 
 namespace tsnap::object {
 
@@ -57,6 +56,9 @@ std::optional<uint64_t> Number(std::string_view text) {
   }
   return value;
 }
+
+// 1970 where it is none.
+int64_t TimeOf(const std::string& text) { return http::ParseUtcTime(text).value_or(0); }
 
 std::string Escape(std::string_view text) {
   std::string escaped;
@@ -129,7 +131,7 @@ Result<ListPage> ParseList(ConstByteSpan xml) {
       const std::optional<uint64_t> bytes = Number(Text(child, "Size"));
       if (!bytes) return Corrupt("the server's listing names an object without a size");
       page.objects.push_back(
-          {names.Read(child, "Key"), *bytes, ParseTime(Text(child, "LastModified"))});
+          {names.Read(child, "Key"), *bytes, TimeOf(Text(child, "LastModified"))});
     } else if (LocalName(child) == "CommonPrefixes") {
       page.prefixes.push_back(names.Read(child, "Prefix"));
     }
@@ -149,7 +151,7 @@ Result<UploadsPage> ParseUploads(ConstByteSpan xml) {
   for (const pugi::xml_node& child : document.root.children()) {
     if (LocalName(child) != "Upload") continue;
     page.uploads.push_back(
-        {names.Read(child, "Key"), Text(child, "UploadId"), ParseTime(Text(child, "Initiated"))});
+        {names.Read(child, "Key"), Text(child, "UploadId"), TimeOf(Text(child, "Initiated"))});
   }
   page.more = Text(document.root, "IsTruncated") == "true";
   page.next_key = names.Read(document.root, "NextKeyMarker");
@@ -210,33 +212,6 @@ Result<std::vector<FailedDelete>> ParseDeletion(ConstByteSpan xml) {
     failed.push_back({Text(child, "Key"), Text(child, "Code"), Text(child, "Message")});
   }
   return failed;
-}
-
-// By hand, since strptime reads names of months in the application's language.
-int64_t ParseTime(std::string_view text) {
-  const std::string copy(text.substr(0, 32));
-  std::tm time = {};
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &time.tm_year, &time.tm_mon,
-                  &time.tm_mday, &time.tm_hour, &time.tm_min, &time.tm_sec) != 6)
-    return 0;
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
-  return timegm(&time);
-}
-
-int64_t ParseHttpTime(std::string_view text) {
-  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const std::string copy(text.substr(0, 40));
-  std::tm time = {};
-  char month[4] = {};
-  if (std::sscanf(copy.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d", &time.tm_mday, month,
-                  &time.tm_year, &time.tm_hour, &time.tm_min, &time.tm_sec) != 6)
-    return 0;
-  const size_t found = kMonths.find(month);
-  if (found == std::string_view::npos || found % 3 != 0) return 0;
-  time.tm_year -= 1900;
-  time.tm_mon = static_cast<int>(found / 3);
-  return timegm(&time);
 }
 
 }  // namespace tsnap::object

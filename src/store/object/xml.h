@@ -1,6 +1,5 @@
 // The XML that S3's protocol speaks: answers are read, bodies of requests are written. What comes
-// from outside is checked; a text that makes no sense is kCorrupt. The only place that knows
-// pugixml.
+// from outside is checked; a text that makes no sense is kCorrupt.
 #pragma once
 
 #include <cstdint>
@@ -61,10 +60,5 @@ struct FailedDelete {
   std::string key, code, message;
 };
 Result<std::vector<FailedDelete>> ParseDeletion(ConstByteSpan xml);
-
-// "2026-11-25T12:00:00.000Z"; 0 where it is none.
-int64_t ParseTime(std::string_view text);
-// "Wed, 25 Nov 2026 12:00:00 GMT", of HTTP headers; 0 where it is none.
-int64_t ParseHttpTime(std::string_view text);
 
 }  // namespace tsnap::object

@@ -4,6 +4,7 @@
 
 #include "store/http/service_call.h"
 #include "store/http/small_json.h"
+#include "store/http/time_text.h"
 
 namespace tsnap::s3 {
 

@@ -9,10 +9,12 @@
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
+#include "base/clock.h"
 #include "store/http/message.h"
 #include "store/http/service_call.h"
 #include "store/http/signature_v4.h"
 #include "store/http/small_file.h"
+#include "store/http/time_text.h"
 #include "store/s3/credential_json.h"
 
 namespace tsnap::s3 {
@@ -92,7 +94,7 @@ class StsSource : public http::CredentialSource {
                        {"Accept", "text/xml"}};
     request.body = {AsBytes(body)};
     if (signer != nullptr)
-      TSNAP_TRY(http::SignV4(kSts, *signer, place_.region, http::UnixNow(),
+      TSNAP_TRY(http::SignV4(kSts, *signer, place_.region, UnixSeconds(),
                              http::HashPayload(request), &request));
     ErrorOfSts error;
     auto answer = http::AskService(

@@ -1,7 +1,6 @@
 // A job over an object store that is killed with SIGKILL at any moment (kill9.py): "killed run FOLDER" takes one snapshot after another
 // at two places in turn, "killed check FOLDER RANKS gc|leave" tells, without MPI, whether what was promised is there, and that gc
 // leaves nothing else: no object, no unfinished upload. FOLDER is for the log; the places are in the bucket, under its name.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "faults.h"
+#include "kill9.h"
 
 namespace tsnap::test {
 namespace {
@@ -17,14 +17,6 @@ constexpr Sizes kSizes{24, 2048, 1700000, 40000};   // a slab in parts on every 
 
 std::string Url(const std::string& folder) { return "s3://" + Needed("S3_BUCKET") + folder; }
 std::string Place(const std::string& folder, uint64_t step) { return Url(folder) + (step % 2 == 0 ? "/even" : "/odd"); }
-
-void Log(const std::string& folder, const std::string& line) {
-  if (WorldRank() != 0) return;
-  const int file = open((folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-  CHECK(file >= 0);
-  CHECK(write(file, (line + "\n").data(), line.size() + 1) == static_cast<ssize_t>(line.size() + 1));
-  close(file);
-}
 
 uint64_t LastTaken(const std::string& folder) {
   std::ifstream in(folder + "/log");
@@ -105,20 +97,7 @@ void Check(const std::string& folder, int ranks, bool collect) {
 }  // namespace tsnap::test
 
 int main(int argc, char** argv) {
-  using namespace tsnap::test;
   setenv("TSNAP_OBJECT_SLAB_BYTES", std::to_string(7 << 20).c_str(), 1);
   setenv("TSNAP_GC_AGE_SECONDS", "1", 1);
-  const std::string mode = argc > 1 ? argv[1] : "";
-  if (mode == "check" && argc == 5) {
-    Check(argv[2], std::atoi(argv[3]), std::string(argv[4]) == "gc");
-    return 0;
-  }
-  if (mode != "run" || argc != 3) {
-    std::fprintf(stderr, "usage: %s run FOLDER | check FOLDER RANKS gc|leave\n", argv[0]);
-    return 2;
-  }
-  const std::string folder = argv[2];
-  int granted = MPI_THREAD_SINGLE;   // less than was asked for will do: then the background is driven
-  MPI_Init_thread(&argc, &argv, TheHow() == How::kAsync ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED, &granted);
-  Run(folder);
+  return tsnap::test::RunKilled(argc, argv, tsnap::test::Run, tsnap::test::Check);
 }

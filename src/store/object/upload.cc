@@ -1,4 +1,4 @@
-#include "store/object/completion.h"
+#include "store/object/upload.h"
 
 #include <string_view>
 #include <utility>
@@ -20,6 +20,34 @@ Result<bool> IsThere(Bucket& bucket, const std::string& key, uint64_t size_bytes
 }
 
 }  // namespace
+
+Result<std::string> BeginUpload(Bucket& bucket, const std::string& key, bool with_checksums,
+                                StoreCounters* counters) {
+  Call call;
+  call.action = "beginning the upload of";
+  call.method = "POST";
+  call.key = key;
+  call.query = {{"uploads", ""}};
+  if (with_checksums && bucket.dialect().checksums_in_completion)
+    call.headers = {{"x-amz-checksum-algorithm", "CRC32C"}};
+  TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
+  if (!answer.ok()) return bucket.Failure(call, answer);
+  Result<std::string> id = ParseUploadId(answer.response.body);
+  if (!id.ok()) return std::move(id).status().While(call.action, bucket.UrlOf(key));
+  return id;
+}
+
+Status AbortUpload(Bucket& bucket, const std::string& key, const std::string& upload_id,
+                   StoreCounters* counters) {
+  Call call;
+  call.action = "aborting the upload of";
+  call.method = "DELETE";
+  call.key = key;
+  call.query = {{"uploadId", upload_id}};
+  call.may_be_left = true;
+  TSNAP_ASSIGN(const Answer answer, bucket.Send(call, counters));
+  return answer.ok() || answer.status() == 404 ? Status::Ok() : bucket.Failure(call, answer);
+}
 
 Status CompleteUpload(Bucket& bucket, const std::string& key, const std::string& upload_id,
                       const std::vector<UploadedPart>& parts, uint64_t size_bytes,
