@@ -118,6 +118,16 @@ Status ReadWord(const char* name, std::initializer_list<std::string_view> words,
   return Status::Ok();
 }
 
+Status ReadFileKnobs(Knobs* knobs) {
+  if (Environment("TSNAP_HDF5_ALIGNMENT_BYTES").empty()) return Status::Ok();
+  knobs->hdf5_alignment_bytes = 0;
+  TSNAP_TRY(ReadBytes("TSNAP_HDF5_ALIGNMENT_BYTES", &knobs->hdf5_alignment_bytes));
+  if (knobs->hdf5_alignment_bytes >= 1 && knobs->hdf5_alignment_bytes <= uint64_t{1} << 30)
+    return Status::Ok();
+  return Unparsable("TSNAP_HDF5_ALIGNMENT_BYTES", Environment("TSNAP_HDF5_ALIGNMENT_BYTES"),
+                    "1 to 1G");
+}
+
 // Not fields of the public configuration: what stands there before is a default, which gives way.
 Status ReadObjectStoreKnobs(Knobs* knobs) {
   if (!Environment("TSNAP_OBJECT_SLAB_BYTES").empty()) {
@@ -236,6 +246,7 @@ Status ResolveKnobs(Knobs* knobs) {
   ReadText("TSNAP_S3_SECRET_KEY", &knobs->s3_secret_key);
   ReadText("TSNAP_S3_SESSION_TOKEN", &knobs->s3_session_token);
   ReadText("TSNAP_CA_FILE", &knobs->ca_file);
+  TSNAP_TRY(ReadFileKnobs(knobs));
   TSNAP_TRY(ReadObjectStoreKnobs(knobs));
 
   const auto set_default = [](auto* field, auto value) {

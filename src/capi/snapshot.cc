@@ -16,6 +16,13 @@
 namespace tsnap::capi {
 namespace {
 
+// "native 1", "hdf5 3", or "hdf5" for a file that tsnap has not written.
+std::string FormatOf(const native::CommitRecord& record) {
+  if (record.foreign) return "hdf5";
+  return fmt::format("{} {}", record.datasets ? "hdf5" : "native", record.format_version);
+}
+
+
 // The callbacks that run on this thread, innermost first: a callback may use another snapshot, and
 // that one has its own.
 struct CallbackFrame {
@@ -42,7 +49,7 @@ Status OpenSnapshot(const char* url, const tsnap_config* config, tsnap_snapshot*
   TSNAP_TRY(ReadConfig(config, &knobs, &log, nullptr));
   auto handle = std::make_unique<tsnap_snapshot>();
   TSNAP_ASSIGN(handle->snapshot, Snapshot::Open(url, knobs, log));
-  handle->format = fmt::format("native {}", handle->snapshot->record().format_version);
+  handle->format = FormatOf(handle->snapshot->record());
   *out = handle.release();
   return Status::Ok();
 }
@@ -62,7 +69,7 @@ Status OpenOnAll(tsnap_context* ctx, const char* url, tsnap_snapshot** out) {
   });
   TSNAP_ASSIGN(auto snapshot, Snapshot::OpenAll(*ctx->context, place, argument));
   handle->snapshot = std::move(snapshot);
-  handle->format = fmt::format("native {}", handle->snapshot->record().format_version);
+  handle->format = FormatOf(handle->snapshot->record());
   *out = handle.release();
   return Status::Ok();
 }
@@ -171,8 +178,7 @@ Status AttributeAt(tsnap_snapshot* snapshot, const char* path, int64_t index, co
 const char* FileOf(tsnap_snapshot* snapshot, const Extent& extent) {
   const std::lock_guard lock(snapshot->mutex);
   std::string& file = snapshot->files[{extent.writer, extent.slab}];
-  if (file.empty())
-    file = snapshot->snapshot->record().slab_names().Key(extent.writer, extent.slab);
+  if (file.empty()) file = snapshot->snapshot->FileOf(extent);
   return file.c_str();
 }
 

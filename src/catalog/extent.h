@@ -23,6 +23,7 @@ struct Extent {
   Box box;  // in the object's index space
   AxisOrder order = {0, 1, 2, 3, 4, 5, 6, 7};
   std::vector<uint32_t> block_crcs;  // ceil(stored_bytes / 256 KiB), of the stored bytes
+  bool unchecked = false;            // of a file that is not tsnap's: it has none
 
   bool operator==(const Extent&) const = default;
 };

@@ -48,6 +48,11 @@ Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
   Result<native::CommitRecord> existing = ReadRecord(*store_, &seen);
   *there = existing.ok() && existing->id == own_id;
   if (*there) return Status::Ok();
+  if (existing.ok() && existing->foreign) {
+    return Exists(fmt::format("{} {}: it is an HDF5 file that tsnap has not written, which is never "
+                              "replaced; {} to another place",
+                              work_.action, store_->url(), work_.name));
+  }
   if (existing.ok() && !overwrite) {
     return Exists(fmt::format(
         "{} {}: it holds a snapshot already; {} to another place, or switch overwrite on",

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/open_place.h"
 
 namespace tsnap {
 
@@ -447,9 +448,9 @@ Status CopySnapshot(const std::string& from_url, const Knobs& from_knobs, const 
                     const Knobs& to_knobs, const Log& log, const CopyOptions& options,
                     CopyResult* result) {
   const CopyEnd from{from_url, ServiceOf(from_knobs),
-                     [=] { return OpenStore(from_url, from_knobs, /*create=*/false); }};
+                     [=] { return OpenPlace(from_url, std::make_shared<StoreSession>(from_knobs), /*create=*/false); }};
   const CopyEnd to{to_url, ServiceOf(to_knobs),
-                   [=] { return OpenStore(to_url, to_knobs, /*create=*/true); }};
+                   [=] { return OpenPlace(to_url, std::make_shared<StoreSession>(to_knobs), /*create=*/true); }};
   return CopySnapshot(from, to, to_knobs, log, options, result);
 }
 

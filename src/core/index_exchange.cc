@@ -162,13 +162,14 @@ class IndexWriting {
         stored_bytes_ += record.stored_bytes;
       }
       const auto encoded = std::make_shared<const Bytes>(native::EncodeIndexPart(part));
+      infos.push_back({number, encoded->size(), Crc32c(*encoded)});
+      if (job_.only_measure) continue;
       TSNAP_TRY(job_.engine
                     .Watched([encoded, store = job_.store, durable = job_.durable,
                               key = native::IndexKey(
                                   job_.id, number)] { return store->Put(key, *encoded, durable); },
                              job_.store)
                     .While("writing the index"));
-      infos.push_back({number, encoded->size(), Crc32c(*encoded)});
     }
     builders_.clear();
     const auto bytes = std::as_bytes(std::span(infos));

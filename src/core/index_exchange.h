@@ -34,6 +34,7 @@ struct IndexJob {
   const std::vector<LocalObject>* objects = nullptr;
   const LocalWritePlan* plan = nullptr;
   const std::vector<Extent>* extents = nullptr;  // parallel to plan->plan.extents
+  bool only_measure = false;                     // nothing is written: how long are the parts?
 };
 
 // Collective.

@@ -7,17 +7,47 @@
 #include "base/protect.h"
 #include "core/agree.h"
 #include "core/commit.h"
+#include "format/one_file/one_file_store.h"
+#include "format/open_place.h"
 
 namespace tsnap {
 
 Result<std::shared_ptr<Store>> OpenSharedStore(const std::string& url,
                                                const std::shared_ptr<StoreSession>& session,
                                                int ranks, bool create) {
-  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, session, create));
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenPlace(url, session, create));
   if (store->traits().shared_by_ranks || ranks == 1) return store;
   return Unsupported(fmt::format(
       "{} is seen by one process only: {} ranks need a place that all share", url, ranks));
 }
+
+namespace {
+
+// Where the datasets of one file lie: one rank asks HDF5.
+Status SpreadMap(Comm& comm, Engine& engine, const std::shared_ptr<Store>& store) {
+  const auto wire = std::make_shared<Bytes>();
+  const Status local = Protect([&] {
+    if (comm.rank() != 0) return Status::Ok();
+    return engine.Watched([store, wire] {
+      TSNAP_ASSIGN(const one_file::FileMap map, one_file::AsOneFile(*store)->Map());
+      *wire = one_file::EncodeMap(map);
+      return Status::Ok();
+    });
+  });
+  Bytes bytes;
+  if (local.ok()) bytes = std::move(*wire);
+  TSNAP_TRY(BroadcastBytes(comm, local, &bytes));
+  return Agree(comm, Protect([&] {
+                 TSNAP_ASSIGN(one_file::FileMap map, one_file::DecodeMap(bytes));
+                 if (comm.rank() == 0) return Status::Ok();
+                 return engine.Watched(
+                     [store, shared = std::make_shared<one_file::FileMap>(std::move(map))] {
+                       return one_file::AsOneFile(*store)->Adopt(std::move(*shared));
+                     });
+               }));
+}
+
+}  // namespace
 
 Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<Store>* store,
                      native::CommitRecord* record) {
@@ -50,10 +80,11 @@ Status OpenCommitted(Context& context, const std::string& url, std::shared_ptr<S
     return Status::Ok();
   });
   TSNAP_TRY(BroadcastBytes(comm, local, &text));
-  return Agree(comm, Protect([&] {
-                 TSNAP_ASSIGN(*record, native::DecodeRecord(text));
-                 return Status::Ok();
-               }));
+  TSNAP_TRY(Agree(comm, Protect([&] {
+                    TSNAP_ASSIGN(*record, native::DecodeRecord(text));
+                    return Status::Ok();
+                  })));
+  return record->datasets ? SpreadMap(comm, context.engine(), *store) : Status::Ok();
 }
 
 }  // namespace tsnap

@@ -43,6 +43,15 @@ Status CheckTarget(const ObjectMeta& meta, const ReadTarget& target, Box* box) {
   return Status::Ok();
 }
 
+// Without checksums, which need whole blocks, just what is wanted can be read.
+Extent Narrowed(const Extent& extent, const Box& part, int64_t item_bytes) {
+  Extent narrowed = extent;
+  narrowed.slab = native::SlabNames::kBox;
+  narrowed.box = part;
+  narrowed.raw_bytes = narrowed.stored_bytes = Volume(part) * static_cast<uint64_t>(item_bytes);
+  return narrowed;
+}
+
 }  // namespace
 
 Result<std::vector<Extent>> Snapshot::ExtentsMeeting(const ObjectRecord& object, const Box& box) {
@@ -50,7 +59,9 @@ Result<std::vector<Extent>> Snapshot::ExtentsMeeting(const ObjectRecord& object,
   if (IsEmpty(box)) return extents;
   const auto add = [&](const std::vector<Extent>& candidates, auto&& is_new) {
     for (const Extent& extent : candidates) {
-      if (!IsEmpty(Intersect(extent.box, box)) && is_new(extent)) extents.push_back(extent);
+      const Box part = Intersect(extent.box, box);
+      if (IsEmpty(part) || !is_new(extent)) continue;
+      extents.push_back(extent.unchecked ? Narrowed(extent, part, object.meta.item_bytes) : extent);
     }
   };
   if (object.meta.kind != Kind::kSharded) {

@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/open_place.h"
 
 namespace tsnap {
 
@@ -154,10 +155,13 @@ Status RemoveRecord(Store& store, const Version& seen) {
 
 Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   const auto session = std::make_shared<StoreSession>(knobs, log);
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenPlace(url, session, /*create=*/false));
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
+  if (record.ok() && record->foreign)
+    return Invalid(fmt::format(
+        "removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {
     id = record->id;
   } else if (record.status().code() != Code::kCorrupt) {
@@ -197,7 +201,7 @@ Status CollectGarbage(Store& store, double min_age_seconds, const GcOptions& opt
 Status CollectGarbage(const std::string& url, const Knobs& knobs, Log log, const GcOptions& options,
                       GcResult* result) {
   const auto session = std::make_shared<StoreSession>(knobs, log);
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenStore(url, session, /*create=*/false));
+  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenPlace(url, session, /*create=*/false));
   const double min_age =
       options.min_age_seconds > 0 ? options.min_age_seconds : knobs.gc_age_seconds;
   return CollectGarbage(*store, min_age, options, result);

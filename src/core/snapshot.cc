@@ -11,6 +11,8 @@
 #include "core/commit.h"
 #include "core/index_io.h"
 #include "core/open_committed.h"
+#include "format/one_file/one_file_store.h"
+#include "format/open_place.h"
 
 namespace tsnap {
 
@@ -24,7 +26,7 @@ Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, co
 Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const Knobs& knobs,
                                                  Log log) {
   const auto session = std::make_shared<StoreSession>(knobs, log);
-  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenStore(url, session, /*create=*/false));
+  TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenPlace(url, session, /*create=*/false));
   TSNAP_ASSIGN(native::CommitRecord record, ReadRecord(*store, nullptr));
   return OverStore(std::move(store), std::move(record), knobs);
 }
@@ -96,6 +98,16 @@ Result<const ObjectRecord*> Snapshot::Find(std::string_view qualified_path) {
   if (record != nullptr) return record;
   return NotFound(
       fmt::format("object \"{}\" is not in the snapshot {}", qualified_path, store_->url()));
+}
+
+std::string Snapshot::FileOf(const Extent& extent) {
+  if (record_.datasets) {
+    if (one_file::OneFileStore* file = one_file::AsOneFile(*store_)) {
+      Result<std::string> name = file->NameOf(extent.writer);
+      if (name.ok()) return std::move(name).value();
+    }
+  }
+  return record_.slab_names().Key(extent.writer, extent.slab);
 }
 
 void Snapshot::set_progress(ProgressCallback progress) {

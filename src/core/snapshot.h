@@ -57,6 +57,8 @@ class Snapshot {
   // Where the bytes of an object rest: extent number `index`, in an order that stays. kNotFound
   // past the last one. The reference lives as long as the snapshot.
   Result<const Extent*> ExtentAt(const ObjectRecord& object, uint64_t index);
+  // What holds the bytes of an extent: the key of a slab, or a dataset's name.
+  std::string FileOf(const Extent& extent);
   // dtype, item size and number of dimensions must be the object's; the box must lie inside its
   // shape.
   Status Read(const ObjectRecord& object, const ReadTarget& target, const ReadOptions& options);

@@ -17,6 +17,7 @@
 #include "core/agree.h"
 #include "core/claims.h"
 #include "core/commit.h"
+#include "core/dataset_layout.h"
 #include "core/deliver.h"
 #include "core/describe.h"
 #include "core/index_exchange.h"
@@ -28,6 +29,7 @@
 #include "engine/codec.h"
 #include "engine/write.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 
 namespace tsnap {
 
@@ -80,11 +82,14 @@ class TakeStory {
     if (!begun.ok()) return Conclude(comm, std::move(begun), /*together=*/false);
     if (asynchronous()) begun = Protect([&] { return context_.background().Connect(comm); });
     if (!begun.ok()) return Conclude(comm, std::move(begun));
-    if (UsesLastPlan()) {
-      operation_.set_plan_reused();
-      return Status::Ok();
+    const bool reuse = UsesLastPlan();
+    if (reuse) operation_.set_plan_reused();
+    if (!reuse || sizes_.batch.apart) {
+      begun = operation_.In(Phase::kPlan, [&]() -> Status {
+        if (!reuse) TSNAP_TRY(Plan(comm));
+        return sizes_.batch.apart ? LayOut(comm) : Status::Ok();
+      });
     }
-    begun = operation_.In(Phase::kPlan, [&] { return Plan(comm); });
     return begun.ok() ? Status::Ok() : Conclude(comm, std::move(begun));
   }
 
@@ -242,6 +247,7 @@ class TakeStory {
           });
       if (engine_.stuck()) return status;  // it is still at work
       store_ = opened->store;
+      if (status.ok()) status = CheckFits(*store_);
       if (!status.ok() || !IsCommitter()) return status;
       opened->committer = std::make_shared<Committer>(store_, context_.log(), options_.durable,
                                                       MarkerRefreshSeconds(context_.knobs()));
@@ -253,6 +259,15 @@ class TakeStory {
       committer_ = opened->committer;
       return status;
     });
+  }
+
+  // HDF5's own compression is for its chunks, which a contiguous dataset has none of.
+  Status CheckFits(const Store& store) const {
+    if (!store.traits().datasets || options_.codec == Codec::kNone) return Status::Ok();
+    return Unsupported(fmt::format(
+        "taking a snapshot at {}: its datasets are written without a codec: set codec to 0, and "
+        "compress the file afterwards with h5repack where that is wanted (tsnap reads the result)",
+        store.url()));
   }
 
   // Step 0, in one reduction: the same call everywhere, nobody failed, the id and the sizes of rank
@@ -283,7 +298,7 @@ class TakeStory {
     native::WriteId({shared[kIdHigh], shared[kIdLow]}, &id_);
     sizes_ = {shared[kChunk],
               {shared[kSlab], engine_.write_transfer_bytes(*store_), options_.codec != Codec::kNone,
-               store_->traits().least_part_bytes}};
+               store_->traits().least_part_bytes, store_->traits().datasets}};
     unchanged_ = shared[kUnchanged] == 1;
     return Status::Ok();
   }
@@ -319,7 +334,41 @@ class TakeStory {
     return Status::Ok();
   }
 
-  native::SlabNames Slabs() const { return {id_, store_->traits().hashed_slab_names}; }
+  // Behind step 3 where the snapshot is one file: which datasets, and what lies where.
+  Status LayOut(Comm& comm) {
+    plan_ = context_.planned().plan;
+    std::vector<one_file::Note> notes;
+    const Status local = Protect([&] {
+      notes = NotesOfFile(comm);
+      return Status::Ok();
+    });
+    const LayoutJob job{engine_,
+                        store_,
+                        id_,
+                        context_.planned().survey.placement,
+                        description_.objects,
+                        *plan_,
+                        std::move(notes),
+                        options_.metadata.size()};
+    return LayOutDatasets(comm, job, local, &places_);
+  }
+
+  std::vector<one_file::Note> NotesOfFile(const Comm& comm) const {
+    std::vector<one_file::Note> notes = {
+        {"tsnap_format_version", int64_t{native::kFormatVersion}},
+        {"tsnap_library_version", std::string(TSNAP_VERSION_TEXT)},
+        {"tsnap_id", id_},
+        {"tsnap_world_size", int64_t{comm.size()}},
+        {"tsnap_created_unix_seconds", UnixSeconds()},
+    };
+    if (options_.has_metadata) notes.push_back({"tsnap_metadata", options_.metadata});
+    return notes;
+  }
+
+  native::SlabNames Slabs() const {
+    const StoreTraits& traits = store_->traits();
+    return {id_, traits.hashed_slab_names, traits.datasets};
+  }
 
   WriteJob MakeJob() {
     plan_ = context_.planned().plan;
@@ -330,7 +379,8 @@ class TakeStory {
             std::shared_ptr<const WritePlan>(plan_, &plan_->plan),
             SourcesOf(*plan_, description_.objects),
             options_.codec,
-            options_.durable};
+            options_.durable,
+            std::move(places_)};
   }
 
   // Step 4: no communication.
@@ -387,10 +437,16 @@ class TakeStory {
     return WriteIndex(comm, job, Cancelled(), &summary_);
   }
 
-  // Steps 6 and 7: files were synced as they were finished; now their names.
+  // Steps 6 and 7: files were synced as they were finished; now their names. One file that all have
+  // written to is synced by all, and its name by the commit.
   Status MakeDurable(Comm& comm) {
     Status local;
-    if (IsCommitter() && options_.durable) {
+    if (options_.durable && store_->traits().datasets) {
+      local = Protect([&] {
+        return engine_.Watched(
+            [store = store_] { return one_file::AsOneFile(*store)->SyncFile(); });
+      });
+    } else if (options_.durable && IsCommitter()) {
       local = Protect([&] {
         return engine_.Watched([store = store_, slabs = Slabs(), ranks = comm.size()] {
           return SyncFolders(*store, slabs, ranks);
@@ -431,6 +487,7 @@ class TakeStory {
         record.stored_bytes = summary_.stored_bytes;
         record.placement = placement_;
         record.hashed_slab_names = store_->traits().hashed_slab_names;
+        record.datasets = store_->traits().datasets;
         record.parts = std::move(summary_.parts);
         Status committed = engine_.Watched(
             [committer = committer_, record] { return committer->Commit(record); }, store_);
@@ -474,6 +531,7 @@ class TakeStory {
   bool unchanged_ = false;
   bool told_all_ = false;  // the progress callback has seen the end
   std::shared_ptr<const LocalWritePlan> plan_;
+  std::vector<ExtentPlace> places_;  // in a file of datasets
   Placement placement_;
   Status local_;                          // what went wrong while staging was prepared
   bool can_stage_ = false;                // nothing did; of the calling thread

@@ -31,7 +31,7 @@ class Planner {
         std::vector<Box> parts = {objects_[i].boxes[b].box};
         if (const auto found = omissions.find({i, b}); found != omissions.end())
           parts = Without(parts, found->second);
-        const AxisOrder order = StorageOrder(objects_[i].boxes[b].memory);
+        const AxisOrder order = OrderOf(objects_[i].boxes[b].memory);
         for (const Box& part : parts) {
           if (IsEmpty(part)) continue;
           for (const Box& chunk :
@@ -66,7 +66,7 @@ class Planner {
           IsEmpty(object.boxes[0].box))
         continue;
       const AxisOrder order =
-          survey.replicated_orders_agree ? StorageOrder(object.boxes[0].memory) : RowMajor();
+          survey.replicated_orders_agree ? OrderOf(object.boxes[0].memory) : RowMajor();
       for (const Box& chunk :
            CutIntoChunks(object.boxes[0].box, order, object.meta.item_bytes, chunk_bytes)) {
         shares.push_back({i, chunk, order});
@@ -85,6 +85,11 @@ class Planner {
   }
 
  private:
+  // A dataset's elements lie row by row, whatever the memory's order is.
+  AxisOrder OrderOf(const ArrayView& memory) const {
+    return sizes_.batch.apart ? RowMajor() : StorageOrder(memory);
+  }
+
   static std::vector<Box> Without(std::vector<Box> parts, const std::vector<Box>& omitted) {
     for (const Box& hole : omitted) {
       std::vector<Box> left;

@@ -28,25 +28,26 @@ struct BlockRun {
 
 // One read of a slab: parts that are neighbours there.
 struct Fetch {
-  uint32_t writer = 0, slab = 0;
+  const Extent* extent = nullptr;  // of the first part
   uint64_t begin = 0, bytes = 0;
   size_t first_part = 0, part_count = 0;
   uint64_t scratch_bytes = 0;  // for decompression of the largest part
 };
 
-std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items, uint64_t transfer_bytes) {
+std::vector<BlockRun> FindParts(const std::vector<ReadItem>& items, const native::SlabNames& slabs,
+                                uint64_t transfer_bytes) {
   std::vector<BlockRun> parts;
   parts.reserve(items.size());
   for (uint32_t i = 0; i < items.size(); ++i) {
     const ReadItem& item = items[i];
     for (const ByteRun& run :
          NeededRuns(item.extent, item.wanted, item.item_bytes, transfer_bytes)) {
-      parts.push_back({i, run, item.extent.offset + run.begin});
+      parts.push_back({i, run, slabs.Begin(item.extent) + run.begin});
     }
   }
   const auto place = [&](const BlockRun& part) {
     const Extent& extent = items[part.item].extent;
-    return std::tuple(extent.writer, extent.slab, part.file_begin);
+    return std::tuple(extent.writer, extent.slab, extent.offset + part.run.begin);
   };
   std::sort(parts.begin(), parts.end(),
             [&](const BlockRun& a, const BlockRun& b) { return place(a) < place(b); });
@@ -72,8 +73,9 @@ std::vector<BlockRun> CutParts(const std::vector<ReadItem>& items, std::span<con
 }
 
 // Joins parts that lie closer than `gap` in a slab, as long as one buffer holds them.
-std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vector<BlockRun>& parts,
-                             uint64_t gap, uint64_t transfer_bytes) {
+std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const native::SlabNames& slabs,
+                             const std::vector<BlockRun>& parts, uint64_t gap,
+                             uint64_t transfer_bytes) {
   std::vector<Fetch> fetches;
   for (size_t i = 0; i < parts.size(); ++i) {
     const BlockRun& part = parts[i];
@@ -81,14 +83,14 @@ std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const std::vect
     const uint64_t scratch = extent.codec == Codec::kNone ? 0 : extent.raw_bytes;
     const uint64_t end = part.file_begin + part.run.bytes;
     Fetch* last = fetches.empty() ? nullptr : &fetches.back();
-    if (last != nullptr && last->writer == extent.writer && last->slab == extent.slab &&
+    if (last != nullptr && slabs.Together(*last->extent, extent) &&
         part.file_begin <= last->begin + last->bytes + gap && end - last->begin <= transfer_bytes) {
       last->bytes = std::max(last->bytes, end - last->begin);
       last->scratch_bytes = std::max(last->scratch_bytes, scratch);
       ++last->part_count;
     } else {
       fetches.push_back(
-          {extent.writer, extent.slab, part.file_begin, part.run.bytes, i, 1, scratch});
+          {&extent, part.file_begin, part.run.bytes, i, 1, scratch});
     }
   }
   return fetches;
@@ -104,14 +106,15 @@ class Reading {
         transfer_bytes_(engine.read_transfer_bytes(*job_.store)),
         step_bytes_(StepBytes(job_.store->traits(), transfer_bytes_)),
         ahead_bytes_(engine.knobs().read_ahead_bytes),
-        parts_(FindParts(job_.items, transfer_bytes_)),
-        fetches_(
-            JoinParts(job_.items, parts_, job_.store->traits().read_gap_bytes, transfer_bytes_)),
+        parts_(FindParts(job_.items, job_.slabs, transfer_bytes_)),
+        fetches_(JoinParts(job_.items, job_.slabs, parts_, job_.store->traits().read_gap_bytes,
+                           transfer_bytes_)),
         failures_(job_.names.size()) {
     for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
     read_count_ = fetches_.size();
-    const std::vector<Fetch> soon = JoinParts(job_.soon, FindParts(job_.soon, transfer_bytes_),
-                                              job_.store->traits().read_gap_bytes, transfer_bytes_);
+    const std::vector<Fetch> soon = JoinParts(
+        job_.soon, job_.slabs, FindParts(job_.soon, job_.slabs, transfer_bytes_),
+        job_.store->traits().read_gap_bytes, transfer_bytes_);
     fetches_.insert(fetches_.end(), soon.begin(), soon.end());
   }
 
@@ -172,7 +175,7 @@ class Reading {
       first = Status(status).While("reading object", job_.names[job_.items[part.item].object]);
   }
 
-  std::string KeyOf(const Fetch& fetch) const { return job_.slabs.Key(fetch.writer, fetch.slab); }
+  std::string KeyOf(const Fetch& fetch) const { return job_.slabs.Key(*fetch.extent); }
 
   static Mapping MappingOf(const ReadItem& item) {
     return {item.memory, item.memory_box, item.extent.box, item.extent.order};
@@ -202,7 +205,7 @@ class Reading {
     // in the cache, which costs less than memory read twice.
     const std::vector<BlockRun> pieces = CutParts(job_.items, parts, step_bytes_);
     const std::vector<Fetch> steps =
-        JoinParts(job_.items, pieces, job_.store->traits().read_gap_bytes, step_bytes_);
+        JoinParts(job_.items, job_.slabs, pieces, job_.store->traits().read_gap_bytes, step_bytes_);
     uint64_t room = 0;
     for (const Fetch& step : steps) room = std::max(room, Room(step));
     TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(room));
@@ -292,8 +295,8 @@ class Reading {
   }
 
   Status Verify(const std::string& key, const BlockRun& part, ConstByteSpan stored) {
-    if (!job_.verify) return Status::Ok();
     const Extent& extent = job_.items[part.item].extent;
+    if (!job_.verify || extent.unchecked) return Status::Ok();
     for (uint64_t begin = 0; begin < stored.size(); begin += kBlockBytes) {
       const uint64_t block = (part.run.begin + begin) / kBlockBytes;
       const uint32_t found =

@@ -46,6 +46,11 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
     extent.block_crcs.resize(CeilDiv(planned.raw_bytes, kBlockBytes));
     meter_.total_bytes += planned.raw_bytes;
   }
+  for (size_t i = 0; i < job_.places.size(); ++i) {
+    extents_[i].writer = job_.places[i].dataset;
+    extents_[i].slab = job_.places[i].slab;
+    extents_[i].offset = job_.places[i].offset;
+  }
   for (size_t i = 0; i < plan_.segments.size(); ++i) {
     SlabFile& slab = slabs_[plan_.segments[i].slab];
     if (slab.segments_left++ == 0) slab.first_segment = i;
@@ -111,7 +116,7 @@ Status SlabWriting::Open(uint32_t number, SlabFile* slab) {
   std::lock_guard lock(slab->mutex);
   if (slab->writer) return Status::Ok();
   const WriteLayout layout = LayoutOf(number);
-  TSNAP_ASSIGN(slab->writer, job_.store->Create(job_.slabs.Key(job_.writer, number), layout));
+  TSNAP_ASSIGN(slab->writer, job_.store->Create(KeyOf(number), layout));
   slab->end = layout.bytes;
   return Status::Ok();
 }
@@ -143,7 +148,13 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
   }
   Status finished = slab->writer->Finish(slab->end, job_.durable);
   slab->writer.reset();
-  return std::move(finished).While("finishing", job_.slabs.Key(job_.writer, number));
+  return std::move(finished).While("finishing", KeyOf(number));
+}
+
+std::string SlabWriting::KeyOf(uint32_t number) const {
+  if (job_.places.empty()) return job_.slabs.Key(job_.writer, number);
+  const Segment& first = plan_.segments[slabs_[number].first_segment];
+  return job_.slabs.Key(extents_[plan_.pieces[first.first_piece].extent]);
 }
 
 uint64_t SlabWriting::RawBytesOf(const Segment& segment) const {

@@ -33,6 +33,13 @@ struct WriteSource {
   std::string name;  // of the object, for messages
 };
 
+// Where an extent lies in a file of datasets (native::SlabNames).
+struct ExtentPlace {
+  uint32_t dataset = 0;
+  uint32_t slab = 0;
+  uint64_t offset = 0;
+};
+
 struct WriteJob {
   std::shared_ptr<Store> store;
   native::SlabNames slabs;
@@ -41,6 +48,8 @@ struct WriteJob {
   std::vector<WriteSource> sources;
   Codec codec = Codec::kNone;
   bool durable = true;
+  // In a file of datasets: parallel to the plan's extents, each of which is a slab of the plan.
+  std::vector<ExtentPlace> places;
 };
 
 // A buffer of the pool that neighbouring segments share: those that are smaller than a buffer would
@@ -103,6 +112,7 @@ class SlabWriting {
   using Raw = const std::byte*;
 
   Status Open(uint32_t number, SlabFile* slab);
+  std::string KeyOf(uint32_t number) const;
   WriteLayout LayoutOf(uint32_t number) const;
   Status FinishWhenLast(uint32_t number, SlabFile* slab);
 

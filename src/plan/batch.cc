@@ -143,9 +143,29 @@ class Layout {
   bool open_ = false;  // the last segment takes more extents
 };
 
+// Pieces of one transfer, each a segment.
+WritePlan Apart(std::vector<PlannedExtent> extents, uint64_t transfer_bytes) {
+  WritePlan plan;
+  plan.extents = std::move(extents);
+  const uint64_t step = std::max(transfer_bytes / kBlockBytes * kBlockBytes, kBlockBytes);
+  for (uint32_t number = 0; number < plan.extents.size(); ++number) {
+    PlannedExtent& extent = plan.extents[number];
+    extent.slab = number;
+    extent.offset = 0;
+    plan.slab_bytes.push_back(extent.raw_bytes);
+    for (uint64_t begin = 0; begin < extent.raw_bytes; begin += step) {
+      const uint64_t bytes = std::min(step, extent.raw_bytes - begin);
+      plan.segments.push_back({number, begin, bytes, static_cast<uint32_t>(plan.pieces.size()), 1});
+      plan.pieces.push_back({number, begin, bytes, 0});
+    }
+  }
+  return plan;
+}
+
 }  // namespace
 
 WritePlan Batch(std::vector<PlannedExtent> extents, const BatchSizes& sizes) {
+  if (sizes.apart) return Apart(std::move(extents), sizes.transfer_bytes);
   WritePlan plan;
   plan.extents = std::move(extents);
   PutLargeFirst(&plan.extents);

@@ -2,7 +2,8 @@
 // buffer holds and one write moves. Large extents start on 4 KiB and are cut into pieces; small
 // ones are packed at 64 bytes, many to a segment. For file systems a large extent has segments of
 // its own; for object stores segments are parts of an upload, of which the extents fill one after
-// the other. Pure.
+// the other. In a file of datasets, where each extent has its place already, each is a slab of its
+// own. Pure.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,7 @@ struct BatchSizes {
   // are at least so many bytes; transfer_bytes has room for 1 MiB more. With a codec, where nobody
   // knows how long a segment becomes, each slab is one segment.
   uint64_t least_part_bytes = 0;
+  bool apart = false;  // each extent is a slab, in the order that they come in; for datasets
   bool operator==(const BatchSizes&) const = default;
 };
 

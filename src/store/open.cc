@@ -46,7 +46,6 @@ constexpr Scheme kSchemes[] = {
      "built without Google Cloud Storage (libcurl, OpenSSL or pugixml was missing)"},
     {"gcs", OpenGcsStore,
      "built without Google Cloud Storage (libcurl, OpenSSL or pugixml was missing)"},
-    {"hdf5", nullptr, "built without HDF5"},
 };
 
 // "/a/b/" is "/a/b"; "/" stays.
@@ -69,7 +68,6 @@ Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Session& se
   if (url.find('\0') != std::string_view::npos)
     return Invalid("opening a place: the URL holds a NUL byte");
   const std::string place = WithoutTrailingSlashes(rest);
-  if (scheme_name == "fs" && place.ends_with(".h5")) scheme_name = "hdf5";
   for (const Scheme& scheme : kSchemes) {
     if (scheme.name != scheme_name) continue;
     if (scheme.open != nullptr) return scheme.open(place, session, create);
@@ -78,7 +76,7 @@ Result<std::unique_ptr<Store>> OpenStore(std::string_view url, const Session& se
   }
   return Invalid(
       fmt::format("opening {}: unknown scheme \"{}\"; known are a plain path, fs://path, "
-                  "s3://bucket/prefix, gs://bucket/prefix and mem://name",
+                  "s3://bucket/prefix, gs://bucket/prefix, hdf5://path.h5 and mem://name",
                   url, scheme_name));
 }
 

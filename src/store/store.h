@@ -42,6 +42,7 @@ struct StoreTraits {
   uint64_t least_part_bytes = 0;
   bool wants_checksums = false;    // of what WriteAt is given: they are verified on arrival
   bool hashed_slab_names = false;  // spread the load over partitions by the beginning of names
+  bool datasets = false;  // one file whose datasets are the slabs: laid out before they are written
   bool whole_objects() const { return least_part_bytes > 0; }
 };
 

@@ -562,6 +562,7 @@ void CodesAreThoseOfTake() {
   const std::string file = folder / "file";
   CHECK(std::fclose(std::fopen(file.c_str(), "w")) == 0);
   const std::string below = file + "/snap";
+  CHECK(setenv("TSNAP_HDF5_MODULE", "/nowhere/libtsnap_hdf5.so", 1) == 0);  // as in a build without HDF5
   for (const Case& bad : {Case{"there", there.c_str(), one.state, &quick, TSNAP_E_EXISTS},
                           Case{"no url", nullptr, one.state, &quick, TSNAP_E_INVALID},
                           Case{"empty url", "", one.state, &quick, TSNAP_E_INVALID},

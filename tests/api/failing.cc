@@ -69,6 +69,7 @@ void BadUrlsAreTold() {
   Self context;
   Small small;
   tsnap_snapshot* snapshot = nullptr;
+  CHECK(setenv("TSNAP_HDF5_MODULE", "/nowhere/libtsnap_hdf5.so", 1) == 0);  // as in a build without HDF5
   for (const char* url : {"hdf5://file.h5", "file.h5"}) {
     Where() = url;
     CHECK_CODE(tsnap_take(context, url, small.state, nullptr), TSNAP_E_UNSUPPORTED);

@@ -46,13 +46,18 @@ Result<std::string> EncodeRecord(const CommitRecord& record) {
   fmt::format_to(
       out,
       R"({{"format":"tsnap","format_version":{},"id":"{}","library_version":{},"byte_order":"{}",)",
-      record.hashed_slab_names ? 2 : 1, record.id, library, record.byte_order);
+      record.datasets            ? 3
+      : record.hashed_slab_names ? 2
+                                 : 1,
+      record.id, library, record.byte_order);
   fmt::format_to(
       out,
       R"("world_size":{},"created_unix_seconds":{},"object_count":{},"raw_bytes":{},"stored_bytes":{},)",
       record.world_size, record.created_unix_seconds, record.object_count, record.raw_bytes,
       record.stored_bytes);
   if (record.hashed_slab_names) text += R"("slab_names":"hashed",)";
+  if (record.datasets)
+    text += record.foreign ? R"("slab_names":"foreign",)" : R"("slab_names":"datasets",)";
   if (record.has_metadata) {
     TSNAP_ASSIGN(const std::string metadata, Quoted(record.metadata, "the metadata text"));
     fmt::format_to(out, R"("metadata":{},)", metadata);

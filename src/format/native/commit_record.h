@@ -14,7 +14,7 @@
 namespace tsnap::native {
 
 // The newest that is read; what is written has the oldest that says all of it.
-inline constexpr int kFormatVersion = 2;
+inline constexpr int kFormatVersion = 3;
 inline constexpr uint64_t kMaxRecordBytes = 64u << 20;
 
 struct PartInfo {
@@ -36,8 +36,10 @@ struct CommitRecord {
   Placement placement;
   std::vector<PartInfo> parts;     // placement.parts of them
   bool hashed_slab_names = false;  // from version 2 on
+  bool datasets = false;           // from version 3 on: the slabs are the datasets of one file
+  bool foreign = false;            // which tsnap has not written: nothing is verified
 
-  SlabNames slab_names() const { return {id, hashed_slab_names}; }
+  SlabNames slab_names() const { return {id, hashed_slab_names, datasets}; }
 };
 
 std::string NativeByteOrder();

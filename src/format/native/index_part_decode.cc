@@ -106,6 +106,7 @@ class Decoder {
     out->stored_bytes = in.stored_bytes();
     out->raw_bytes = in.raw_bytes().value_or(in.stored_bytes());
     out->codec = static_cast<Codec>(in.codec());
+    out->unchecked = in.unchecked();
     TSNAP_TRY(Checksums(in, &out->block_crcs));
     if (in.box_shape() != nullptr) {
       TSNAP_TRY(Axes(*in.box_shape(), &out->box.shape));

@@ -84,6 +84,7 @@ class Encoder {
     out.add_slab(extent.slab);
     out.add_writer(extent.writer);
     out.add_codec(static_cast<wire::Codec>(extent.codec));
+    out.add_unchecked(extent.unchecked);
     return out.Finish();
   }
 

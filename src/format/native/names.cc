@@ -66,6 +66,76 @@ std::string SlabNames::Key(uint32_t writer, uint32_t slab) const {
   return fmt::format("{}/{}.{}", Folder(writer), writer, slab);
 }
 
+std::string SlabNames::Key(const Extent& extent) const {
+  if (!datasets) return Key(extent.writer, extent.slab);
+  return DatasetKeyText(id, {extent.writer, extent.slab == kBox, extent.box});
+}
+
+uint64_t SlabNames::Begin(const Extent& extent) const {
+  return datasets && extent.slab == kBox ? 0 : extent.offset;
+}
+
+bool SlabNames::Together(const Extent& a, const Extent& b) const {
+  return a.writer == b.writer && a.slab == b.slab &&
+         !(datasets && a.slab == kBox && a.offset != b.offset);
+}
+
+std::string DatasetKeyText(const std::string& id, const DatasetKey& key) {
+  std::string text = fmt::format("{}/data/{}", id, key.number);
+  if (!key.is_box) return text;
+  const auto list = [&](char before, const Index& values) {
+    for (int i = 0; i < key.box.ndim; ++i)
+      fmt::format_to(std::back_inserter(text), "{}{}", i == 0 ? before : ',',
+                     values[static_cast<size_t>(i)]);
+  };
+  list('/', key.box.offset);
+  list(':', key.box.shape);
+  return text;
+}
+
+namespace {
+
+// "4,0": the numbers, at most kMaxDims of them; false for anything else.
+bool ParseIndex(std::string_view text, Index* out, int* count) {
+  *count = 0;
+  while (*count < kMaxDims) {
+    int64_t& value = (*out)[static_cast<size_t>((*count)++)];
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || value < 0) return false;
+    if (rest == end) return true;
+    if (*rest != ',') return false;
+    text.remove_prefix(static_cast<size_t>(rest - text.data()) + 1);
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<DatasetKey> ParseDatasetKey(std::string_view key) {
+  constexpr std::string_view kData = "/data/";
+  const auto unknown = [&] { return NotFound(fmt::format("{}: there is no such key", key)); };
+  const size_t begin = key.find(kData);
+  if (begin == std::string_view::npos) return unknown();
+  std::string_view rest = key.substr(begin + kData.size());
+  DatasetKey out;
+  const size_t slash = rest.find('/');
+  const std::string_view number = rest.substr(0, slash);
+  const auto [end, error] =
+      std::from_chars(number.data(), number.data() + number.size(), out.number);
+  if (error != std::errc() || end != number.data() + number.size()) return unknown();
+  if (slash == std::string_view::npos) return out;
+  rest.remove_prefix(slash + 1);
+  const size_t colon = rest.find(':');
+  int ndim = 0;
+  out.is_box = true;
+  if (colon == std::string_view::npos ||
+      !ParseIndex(rest.substr(0, colon), &out.box.offset, &out.box.ndim) ||
+      !ParseIndex(rest.substr(colon + 1), &out.box.shape, &ndim) || ndim != out.box.ndim)
+    return unknown();
+  return out;
+}
+
 std::string NewId() {
   std::array<std::byte, kIdDigits / 2> random{};
   if (!FillFromSystem(random)) FillFromCircumstances(random);

@@ -239,7 +239,10 @@ Status RecordReader::Finish() {
     failure_ = "its snapshot id is not 32 lower-case hexadecimal digits";
   if (!failure_ && record_.byte_order != "little" && record_.byte_order != "big")
     failure_ = "its byte order is unknown";
-  if (!failure_ && !slab_names_.empty() && (version_ < 2 || slab_names_ != "hashed"))
+  record_.hashed_slab_names = slab_names_ == "hashed" && version_ >= 2;
+  record_.foreign = slab_names_ == "foreign" && version_ >= 3;
+  record_.datasets = record_.foreign || (slab_names_ == "datasets" && version_ >= 3);
+  if (!failure_ && !slab_names_.empty() && !record_.hashed_slab_names && !record_.datasets)
     failure_ = "its slabs have names of an unknown kind";
   if (!failure_ && record_.parts.size() != record_.placement.parts) {
     failure_ = fmt::format("it lists {} index parts, but places objects in {}",
@@ -249,7 +252,6 @@ Status RecordReader::Finish() {
     failure_ = "it counts objects, but its index is empty";
   if (failure_) return Corrupt("the commit record is damaged: " + *failure_);
   record_.format_version = static_cast<int>(version_);
-  record_.hashed_slab_names = !slab_names_.empty();
   record_.has_metadata = std::any_of(
       top_.begin(), top_.end(), [](const Member& m) { return m.name == "metadata" && m.seen; });
   return Status::Ok();

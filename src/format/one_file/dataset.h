@@ -2,12 +2,14 @@
 // where in the file it lies then. Knows no HDF5.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "catalog/box.h"
 #include "catalog/dtype.h"
 #include "catalog/object.h"
@@ -38,6 +40,7 @@ struct DatasetSpec {
   int64_t item_bytes = 1;
   int ndim = 0;
   Index shape{};
+  Bytes fill;  // one element; not empty: elements that nobody writes hold it, not zeros
   std::vector<Note> notes;
 };
 
@@ -79,6 +82,8 @@ struct FileMap {
   std::vector<DatasetPlace> datasets;  // in the order of their numbers
   std::vector<Place> index;
   Place record;
+  // Of a committed file: tells it from others of the same name.
+  std::array<uint64_t, 4> version{};
 };
 
 // Names inside of the file.

@@ -35,7 +35,9 @@ class OneFileStore : public Store {
   // Where the committed file's datasets lie; asks HDF5.
   virtual Result<FileMap> Map() = 0;
   // As another rank found out: then HDF5 is asked only for datasets without an address.
-  virtual void Adopt(FileMap map) = 0;
+  virtual Status Adopt(FileMap map) = 0;
+  // The name inside of the committed file of a dataset.
+  virtual Result<std::string> NameOf(uint32_t number) = 0;
 };
 
 // True for hdf5:// and for a path that ends in ".h5".

@@ -1,0 +1,48 @@
+// Laying out a file of datasets: between the plan of a take and its first byte the ranks agree on
+// which datasets the file has and where in them each extent lies; one rank makes the file, in which
+// nothing is left to be allocated (one_file/one_file_store.h).
+//
+//   1. every rank announces its objects to the owners of their paths
+//   2. an owner packs the private objects of one path one after the other, in the order of the
+//      ranks, and tells each where its own begins; rank 0 learns which datasets there are
+//   3. rank 0 numbers and names them; all learn the numbers
+//   4. the index is made once without checksums, which tells how long its parts are
+//   5. rank 0 makes the file; all learn where things lie in it
+//   6. the owners write the tables of ranks beside the packed datasets
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "catalog/placement.h"
+#include "comm/comm.h"
+#include "core/describe.h"
+#include "core/write_plan.h"
+#include "engine/engine.h"
+#include "engine/slab_writing.h"
+#include "format/one_file/dataset.h"
+#include "store/store.h"
+
+namespace tsnap {
+
+struct LayoutJob {
+  Engine& engine;
+  std::shared_ptr<Store> store;
+  const std::string& id;
+  Placement placement;
+  const std::vector<LocalObject>& objects;
+  const LocalWritePlan& plan;
+  std::vector<one_file::Note> notes;  // of the file
+  uint64_t metadata_bytes = 0;        // of the user's text in the commit record
+};
+
+// Collective. *places is parallel to the plan's extents.
+Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local,
+                      std::vector<ExtentPlace>* places);
+
+// The extents of a plan as they will lie there, without checksums.
+std::vector<Extent> ExtentsAt(const WritePlan& plan, const std::vector<ExtentPlace>& places);
+
+}  // namespace tsnap
