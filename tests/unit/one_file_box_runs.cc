@@ -38,20 +38,25 @@ struct Sample {
   Box box;
 };
 
-Sample Draw(Random& random) {
+// Below n.
+uint64_t Below(test::Seeded& random, uint64_t n) {
+  return static_cast<uint64_t>(random.Int(0, static_cast<int64_t>(n) - 1));
+}
+
+Sample Draw(test::Seeded& random) {
   Sample sample;
-  sample.array.ndim = sample.box.ndim = static_cast<int>(random.Below(5));
-  sample.array.item_bytes = 1 + static_cast<int64_t>(random.Below(9));
+  sample.array.ndim = sample.box.ndim = static_cast<int>(Below(random, 5));
+  sample.array.item_bytes = 1 + static_cast<int64_t>(Below(random, 9));
   for (int axis = 0; axis < sample.box.ndim; ++axis) {
     const auto i = static_cast<size_t>(axis);
-    sample.array.shape[i] = 1 + static_cast<int64_t>(random.Below(5));
-    if (random.Below(3) == 0) {
+    sample.array.shape[i] = 1 + static_cast<int64_t>(Below(random, 5));
+    if (Below(random, 3) == 0) {
       sample.box.shape[i] = sample.array.shape[i];
       continue;
     }
-    sample.box.offset[i] = static_cast<int64_t>(random.Below(static_cast<uint64_t>(sample.array.shape[i])));
+    sample.box.offset[i] = static_cast<int64_t>(Below(random, static_cast<uint64_t>(sample.array.shape[i])));
     sample.box.shape[i] =
-        1 + static_cast<int64_t>(random.Below(static_cast<uint64_t>(sample.array.shape[i] - sample.box.offset[i])));
+        1 + static_cast<int64_t>(Below(random, static_cast<uint64_t>(sample.array.shape[i] - sample.box.offset[i])));
   }
   return sample;
 }
@@ -59,12 +64,12 @@ Sample Draw(Random& random) {
 }  // namespace
 
 Test(box_runs, are_the_bytes_of_the_range_and_no_run_goes_on_in_the_next) {
-  Random random(5);
+  test::Seeded random;
   for (int round = 0; round < 3000; ++round) {
     const Sample sample = Draw(random);
     const std::vector<uint64_t> expected = Positions(sample.array, sample.box);
-    const uint64_t begin = random.Below(expected.size());
-    const uint64_t bytes = 1 + random.Below(expected.size() - begin);
+    const uint64_t begin = Below(random, expected.size());
+    const uint64_t bytes = 1 + Below(random, expected.size() - begin);
     uint64_t next = begin, last_end = UINT64_MAX;
     const Status visited = ForEachRun(
         sample.array, sample.box, begin, bytes, [&](uint64_t packed, uint64_t stored, uint64_t length) {
@@ -81,7 +86,7 @@ Test(box_runs, are_the_bytes_of_the_range_and_no_run_goes_on_in_the_next) {
 }
 
 Test(box_runs, one_run_is_told_from_many) {
-  Random random(6);
+  test::Seeded random;
   for (int round = 0; round < 3000; ++round) {
     const Sample sample = Draw(random);
     const std::vector<uint64_t> positions = Positions(sample.array, sample.box);
@@ -94,14 +99,14 @@ Test(box_runs, one_run_is_told_from_many) {
 }
 
 Test(box_runs, a_range_is_few_boxes_in_its_own_order) {
-  Random random(7);
+  test::Seeded random;
   for (int round = 0; round < 3000; ++round) {
     const Sample sample = Draw(random);
     StoredArray items = sample.array;
     items.item_bytes = 1;
     const std::vector<uint64_t> expected = Positions(items, sample.box);
-    const uint64_t begin = random.Below(expected.size());
-    const uint64_t count = 1 + random.Below(expected.size() - begin);
+    const uint64_t begin = Below(random, expected.size());
+    const uint64_t count = 1 + Below(random, expected.size() - begin);
     const std::vector<Box> boxes = BoxesOfRange(sample.box, begin, count);
     cr_assert_leq(boxes.size(), static_cast<size_t>(std::max(1, 2 * sample.box.ndim)));
     std::vector<uint64_t> found;
