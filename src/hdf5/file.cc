@@ -51,7 +51,9 @@ Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path) 
   {
     Scope scope;
     const Handle access = FileAccess(1);
-    opened->file_.link_access = LinkAccess();
+    opened->file_.links = LinkAccess(H5P_LINK_ACCESS);
+    opened->file_.groups = LinkAccess(H5P_GROUP_ACCESS);
+    opened->file_.datasets = LinkAccess(H5P_DATASET_ACCESS);
     opened->file_.path = path;
     opened->file_.bytes = static_cast<uint64_t>(info.st_size);
     opened->file_.file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
@@ -64,8 +66,8 @@ Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path) 
 OpenFile::~OpenFile() {
   Scope scope;
   last_.reset();
-  file_.link_access.Close();
-  file_.file.Close();
+  // The members would close outside of the scope.
+  file_ = OpenedFile();
 }
 
 Result<const Found*> OpenFile::Find(const std::string& name) {

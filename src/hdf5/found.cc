@@ -21,25 +21,30 @@ std::string Describe(const OpenedFile& file, const std::string& name) {
   return fmt::format("opening the dataset {} of {}", name, file.path);
 }
 
+bool IsLink(const OpenedFile& file, const std::string& name) {
+  H5L_info_t link;
+  return H5Lget_info(file.file.get(), name.c_str(), &link, file.links.get()) >= 0 &&
+         link.type != H5L_TYPE_HARD;
+}
+
 // Which of the ways of not being there, or not being read, it is. HDF5 reports all alike.
 Status WhyNotOpen(const OpenedFile& file, const std::string& name) {
   Status failure = Failure(Code::kCorrupt, Describe(file, name));
   for (size_t at = name.find('/', 1);; at = name.find('/', at + 1)) {
     const std::string part = name.substr(0, at);
-    if (H5Lexists(file.file.get(), part.c_str(), file.link_access.get()) == 0)
+    if (H5Lexists(file.file.get(), part.c_str(), file.links.get()) == 0)
       return NotFound(Describe(file, name) + ": there is none of this name");
-    if (at == std::string::npos) break;
+    const Handle object(H5Oopen(file.file.get(), part.c_str(), file.links.get()), H5Oclose);
+    const H5I_type_t kind = object.ok() ? H5Iget_type(object.get()) : H5I_BADID;
+    const bool is_last = at == std::string::npos;
+    if (object.ok() && kind != (is_last ? H5I_DATASET : H5I_GROUP))
+      return NotFound(fmt::format("{}: {} is no {}", Describe(file, name), part,
+                                  is_last ? "dataset" : "group"));
+    if (object.ok() && !is_last) continue;
+    if (!object.ok() && IsLink(file, part))
+      return NotFound(Describe(file, name) + ": it is a link to what is not in this file");
+    return failure;
   }
-  const Handle object(H5Oopen(file.file.get(), name.c_str(), file.link_access.get()), H5Oclose);
-  if (object.ok() && H5Iget_type(object.get()) != H5I_DATASET)
-    return NotFound(Describe(file, name) + ": it is no dataset");
-  // A link whose object is not there, or is in another file.
-  H5L_info_t link;
-  if (!object.ok() &&
-      H5Lget_info(file.file.get(), name.c_str(), &link, file.link_access.get()) >= 0 &&
-      link.type != H5L_TYPE_HARD)
-    return NotFound(Describe(file, name) + ": it is a link to what is not in this file");
-  return failure;
 }
 
 std::string MissingFilter(hid_t creation) {
@@ -118,7 +123,11 @@ void SetPlace(const OpenedFile& file, Found* found) {
     found->why_not = missing;
     return;
   }
-  if (layout != H5D_CONTIGUOUS) return;
+  // Of one that was never written, the address is none, or one that is off by the user block.
+  H5D_space_status_t status = H5D_SPACE_STATUS_NOT_ALLOCATED;
+  if (layout != H5D_CONTIGUOUS || H5Dget_space_status(found->dataset.get(), &status) < 0 ||
+      status == H5D_SPACE_STATUS_NOT_ALLOCATED)
+    return;
   const haddr_t address = H5Dget_offset(found->dataset.get());
   if (address == HADDR_UNDEF) return;
   const uint64_t stored_item = H5Tget_size(found->file_type.get());
@@ -166,7 +175,7 @@ Result<Found> FindDataset(const OpenedFile& file, const std::string& name) {
   if (name.empty() || name.front() != '/' || name.find('\0') != std::string::npos)
     return NotFound(Describe(file, name) + ": that cannot be the name of one");
   Found found;
-  found.dataset = Handle(H5Dopen2(file.file.get(), name.c_str(), file.link_access.get()), H5Dclose);
+  found.dataset = Handle(H5Dopen2(file.file.get(), name.c_str(), file.datasets.get()), H5Dclose);
   if (!found.dataset.ok()) return WhyNotOpen(file, name);
   found.file_type = Handle(H5Dget_type(found.dataset.get()), H5Tclose);
   if (!found.file_type.ok()) return Failure(Code::kCorrupt, Describe(file, name));

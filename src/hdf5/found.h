@@ -34,7 +34,8 @@ struct Found {
 };
 
 struct OpenedFile {
-  Handle file, link_access;
+  Handle file;
+  Handle links, groups, datasets;  // how each is opened: not through links that lead out
   std::string path;
   uint64_t bytes = 0;  // the file's length
 };

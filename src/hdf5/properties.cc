@@ -34,8 +34,8 @@ Handle LinkCreation() {
   return ok ? std::move(list) : Handle();
 }
 
-Handle LinkAccess() {
-  Handle list(H5Pcreate(H5P_LINK_ACCESS), H5Pclose);
+Handle LinkAccess(hid_t kind) {
+  Handle list(H5Pcreate(kind), H5Pclose);
   const bool ok = list.ok() && H5Pset_elink_cb(list.get(), StayInside, nullptr) >= 0;
   return ok ? std::move(list) : Handle();
 }

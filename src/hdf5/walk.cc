@@ -42,7 +42,7 @@ class Walker {
     {
       Scope scope;
       const Handle group(
-          H5Gopen2(file_.file.get(), path.empty() ? "/" : path.c_str(), file_.link_access.get()),
+          H5Gopen2(file_.file.get(), path.empty() ? "/" : path.c_str(), file_.groups.get()),
           H5Gclose);
       hsize_t position = 0;
       if (!group.ok() ||
@@ -66,7 +66,7 @@ class Walker {
     {
       Scope scope;
       if (H5Oget_info_by_name2(file_.file.get(), path.c_str(), &info, H5O_INFO_BASIC,
-                               file_.link_access.get()) < 0)
+                               file_.links.get()) < 0)
         why = Failure(Code::kCorrupt, "asking what it is").message();
       else
         known = !seen_.insert(info.addr).second;
