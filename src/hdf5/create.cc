@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "hdf5/image.h"
 #include "hdf5/notes.h"
 #include "hdf5/properties.h"
 #include "hdf5/scope.h"
@@ -46,6 +47,9 @@ class Creator {
 
   Status MakeFile(const std::string& path) {
     Handle access = FileAccess(plan_.alignment);
+    // The usual driver insists on the file's real name, which an image has not.
+    if (access.ok() && H5Pset_fapl_stdio(access.get()) < 0)
+      return Failure(Code::kInternal, "preparing an HDF5 file");
     Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     link_ = LinkCreation();
     group_ = Handle(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
@@ -96,8 +100,6 @@ class Creator {
       return Failure(Code::kIo, "writing the HDF5 file's structure");
     return Status::Ok();
   }
-
-  uint64_t end() const { return end_; }  // of the last dataset's bytes
 
  private:
   // The group of a dataset stays open: the next one is often in it, too.
@@ -175,7 +177,6 @@ class Creator {
       const haddr_t address = H5Dget_offset(dataset.get());
       if (address == HADDR_UNDEF) return Failure(Code::kInternal, "asking for its address");
       place.place.address = address;
-      end_ = std::max<uint64_t>(end_, address + place.place.bytes);
     }
     TSNAP_TRY(WriteNotes(dataset.get(), spec.notes));
     return place;
@@ -197,17 +198,32 @@ class Creator {
   Handle parent_;
   std::string parent_name_;
   std::unordered_set<std::string> made_;
-  uint64_t end_ = 0;
 };
 
-// Other processes write into it from now on: it must be as long as its datasets say.
-Status CheckLength(int fd, uint64_t end) {
+Status CheckLength(int fd, const FileMap& map) {
+  uint64_t end = map.record.bytes == 0 ? 0 : map.record.address + map.record.bytes;
+  for (const DatasetPlace& dataset : map.datasets)
+    if (dataset.place.bytes > 0) end = std::max(end, dataset.place.address + dataset.place.bytes);
+  for (const Place& part : map.index)
+    if (part.bytes > 0) end = std::max(end, part.address + part.bytes);
   struct stat info {};
   if (fstat(fd, &info) != 0) return Status::FromErrno(errno, "asking for its length");
-  if (static_cast<uint64_t>(info.st_size) >= end) return Status::Ok();
-  if (ftruncate(fd, static_cast<off_t>(end)) != 0)
-    return Status::FromErrno(errno, "setting its length");
-  return Status::Ok();
+  return static_cast<uint64_t>(info.st_size) >= end
+             ? Status::Ok()
+             : Internal("its last dataset ends behind the end of the file");
+}
+
+Status LayOut(const FilePlan& plan, int fd, FileMap* map) {
+  const Image image;
+  TSNAP_TRY(image.status());
+  {
+    Scope scope;
+    Creator creator(plan);
+    TSNAP_TRY(creator.MakeFile(image.path()));
+    TSNAP_TRY(creator.MakeContents(map));
+    TSNAP_TRY(creator.Close());
+  }
+  return image.CopyTo(fd);
 }
 
 }  // namespace
@@ -217,15 +233,9 @@ Status Create(const std::string& path, const FilePlan& plan, FileMap* map) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return Status::FromErrno(errno, "making " + path);
   FileMap made;
-  Status status;
-  {
-    Scope scope;
-    Creator creator(plan);
-    status = creator.MakeFile(path);
-    if (status.ok()) status = creator.MakeContents(&made);
-    if (status.ok()) status = creator.Close();
-    if (status.ok()) status = CheckLength(fd, creator.end());
-  }
+  Status status = LayOut(plan, fd, &made);
+  // Other processes write into it from now on: it must be as long as its datasets say.
+  if (status.ok()) status = CheckLength(fd, made);
   close(fd);
   if (!status.ok()) {
     unlink(path.c_str());
