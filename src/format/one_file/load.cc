@@ -1,12 +1,13 @@
-// Finding and loading the module that knows HDF5.
+// LoadLibrary: finds libtsnap_hdf5.so and opens it, once. That libtsnap.so is not linked with HDF5
+// keeps HDF5, and the MPI below it, out of programs that do not ask for it.
 #include <dlfcn.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <mutex>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "format/one_file/library.h"
 
@@ -14,65 +15,75 @@ namespace tsnap::one_file {
 
 namespace {
 
-constexpr const char* kModule = "libtsnap_hdf5.so";
-constexpr const char* kFunction = "tsnap_private_hdf5_library";
+constexpr const char* kFile = "libtsnap_hdf5.so";
 
-std::mutex loading;
-const Library* loaded = nullptr;  // guarded by loading; kept for good, as HDF5 itself is
-
-// Where to look, in this order: what the environment names; beside the library that holds this
-// code, and in a folder of its own there, as in a build tree; where the system looks.
-std::vector<std::string> Candidates() {
-  if (const char* named = std::getenv("TSNAP_HDF5_MODULE"); named != nullptr && *named != '\0')
-    return {named};
-  std::vector<std::string> candidates;
-  Dl_info self{};
-  if (::dladdr(reinterpret_cast<const void*>(&LoadLibrary), &self) != 0 &&
-      self.dli_fname != nullptr) {
-    const std::string path = self.dli_fname;
-    if (const size_t slash = path.rfind('/'); slash != std::string::npos) {
-      candidates.push_back(path.substr(0, slash + 1) + kModule);
-      candidates.push_back(path.substr(0, slash + 1) + "hdf5/" + kModule);
-    }
-  }
-  candidates.push_back(kModule);
-  return candidates;
+// The folder of the library, or program, that this code is in.
+std::string OwnFolder() {
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&LoadLibrary), &info) == 0 || info.dli_fname == nullptr)
+    return {};
+  const std::string file = info.dli_fname;
+  const size_t slash = file.rfind('/');
+  return slash == std::string::npos ? std::string() : file.substr(0, slash + 1);
 }
 
-Result<const Library*> LoadFrom(const std::string& file) {
-  void* const module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (module == nullptr) {
-    const char* const why = ::dlerror();
-    return NotFound(why != nullptr ? why : file);
+std::vector<std::string> Places() {
+  if (const char* file = std::getenv("TSNAP_HDF5_MODULE"); file != nullptr && *file != '\0')
+    return {file};
+  std::vector<std::string> places;
+  if (const std::string folder = OwnFolder(); !folder.empty())
+    places = {folder + kFile, folder + "hdf5/" + kFile};
+  places.push_back(kFile);  // wherever the loader looks
+  return places;
+}
+
+bool IsThere(const std::string& place) {
+  struct stat info {};
+  return stat(place.c_str(), &info) == 0;
+}
+
+Status Missing(const std::string& why) {
+  return Unsupported(fmt::format(
+      "opening {}: HDF5 files need it, which was not found ({}): install libhdf5-dev (or "
+      "libhdf5-openmpi-dev) and build tsnap with it",
+      kFile, why));
+}
+
+Result<const Library*> Load() {
+  std::string why;
+  for (const std::string& place : Places()) {
+    // It is never closed: HDF5 has work to do when the process ends.
+    void* module = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (module == nullptr) {
+      const char* error = dlerror();
+      // Of one that is there and cannot be opened, that is what to tell.
+      if (why.empty() || IsThere(place)) why = error == nullptr ? place : error;
+      if (IsThere(place)) break;
+      continue;
+    }
+    auto* function =
+        reinterpret_cast<tsnap_hdf5_library_function*>(dlsym(module, "tsnap_private_hdf5_library"));
+    const Library* library = function == nullptr ? nullptr : function(TSNAP_VERSION_TEXT);
+    if (library == nullptr)
+      return Unsupported(
+          fmt::format("opening {}: it is not that of tsnap {}: install the same "
+                      "release of both, or set TSNAP_HDF5_MODULE to its file",
+                      place, TSNAP_VERSION_TEXT));
+    return library;
   }
-  void* const function = ::dlsym(module, kFunction);
-  const Library* library = nullptr;
-  if (function != nullptr)
-    library = reinterpret_cast<tsnap_hdf5_library_function*>(function)(TSNAP_VERSION_TEXT);
-  if (library != nullptr) return library;
-  ::dlclose(module);
-  return Unsupported(
-      fmt::format("{} belongs to another release than {} of tsnap: install both from one build",
-                  file, TSNAP_VERSION_TEXT));
+  return Missing(why);
 }
 
 }  // namespace
 
 Result<const Library*> LoadLibrary() {
-  std::lock_guard lock(loading);
-  if (loaded != nullptr) return loaded;
-  std::string last;
-  for (const std::string& file : Candidates()) {
-    Result<const Library*> library = LoadFrom(file);
-    if (library.ok()) return loaded = *library;
-    if (library.status().code() == Code::kUnsupported) return library;
-    last = library.status().message();
+  static std::mutex mutex;
+  static const Library* loaded = nullptr;  // guarded by mutex; a failure is tried again
+  const std::lock_guard lock(mutex);
+  if (loaded == nullptr) {
+    TSNAP_ASSIGN(loaded, Load());
   }
-  return Unsupported(
-      fmt::format("HDF5 files need {}, which cannot be loaded ({}): this tsnap was built without "
-                  "HDF5, or the module was not installed: install libhdf5-openmpi-dev (or another "
-                  "libhdf5 package) and build tsnap again",
-                  kModule, last));
+  return loaded;
 }
 
 }  // namespace tsnap::one_file

@@ -1,0 +1,37 @@
+// OpenFile: an HDF5 file that is read, tsnap's or anybody's.
+#pragma once
+
+#include <hdf5.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "format/one_file/library.h"
+#include "hdf5/found.h"
+
+namespace tsnap::hdf5 {
+
+class OpenFile : public one_file::File {
+ public:
+  static Result<std::unique_ptr<one_file::File>> Open(const std::string& path);
+  ~OpenFile() override;
+
+  Result<Bytes> ReadWhole(const std::string& name, uint64_t max_bytes) override;
+  Result<one_file::DatasetPlace> Locate(const std::string& name) override;
+  Status Read(const std::string& name, const Box& box, ByteSpan out) override;
+  Status Walk(const std::function<Status(one_file::FoundDataset)>& visit) override;
+
+ private:
+  OpenFile() = default;
+  // Kept until the next one: a dataset is read box by box, and its chunks stay in HDF5's cache.
+  Result<const Found*> Find(const std::string& name);
+  Status ReadBox(const Found& found, const Box& box, ByteSpan out);
+
+  OpenedFile file_;
+  std::string last_name_;
+  std::optional<Found> last_;
+};
+
+}  // namespace tsnap::hdf5

@@ -1,0 +1,66 @@
+#include "hdf5/image.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/bytes.h"
+
+namespace tsnap::hdf5 {
+
+namespace {
+
+constexpr off_t kBufferBytes = 1 << 20;
+
+Status WriteAll(int fd, ConstByteSpan bytes, off_t at) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = pwrite(fd, bytes.data(), bytes.size(), at);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return Status::FromErrno(wrote < 0 ? errno : EIO, "writing its structure");
+    bytes = bytes.subspan(static_cast<size_t>(wrote));
+    at += wrote;
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Image::Image() : fd_(memfd_create("tsnap-hdf5", MFD_CLOEXEC)), error_(fd_ < 0 ? errno : 0) {}
+
+Image::~Image() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Status Image::status() const {
+  return error_ == 0 ? Status::Ok() : Status::FromErrno(error_, "making a file in memory");
+}
+
+std::string Image::path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+Status Image::CopyTo(int fd) const {
+  struct stat info {};
+  if (fstat(fd_, &info) != 0) return Status::FromErrno(errno, "asking for the image's length");
+  if (ftruncate(fd, info.st_size) != 0) return Status::FromErrno(errno, "setting its length");
+  Bytes buffer(static_cast<size_t>(kBufferBytes));
+  for (off_t at = 0; at < info.st_size;) {
+    const off_t begin = lseek(fd_, at, SEEK_DATA);
+    if (begin < 0 && errno == ENXIO) break;  // nothing but a hole is left
+    const off_t end = begin < 0 ? -1 : lseek(fd_, begin, SEEK_HOLE);
+    if (end < 0) return Status::FromErrno(errno, "reading the image");
+    for (at = begin; at < end;) {
+      const auto want = static_cast<size_t>(std::min(end - at, kBufferBytes));
+      const ssize_t got = pread(fd_, buffer.data(), want, at);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return Status::FromErrno(got < 0 ? errno : EIO, "reading the image");
+      TSNAP_TRY(WriteAll(fd, ConstByteSpan(buffer).first(static_cast<size_t>(got)), at));
+      at += got;
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace tsnap::hdf5
