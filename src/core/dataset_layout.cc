@@ -48,7 +48,10 @@ class Layout {
     IndexSummary index;
     TSNAP_TRY(MeasureIndex(&index));
     TSNAP_TRY(MakeFile(index));
-    return Agree(comm_, Protect([&] { return WriteTables(); }));
+    return Agree(comm_, Protect([&]() -> Status {
+                   TSNAP_TRY(WriteTables());
+                   return WriteFills();
+                 }));
   }
 
  private:
@@ -165,7 +168,6 @@ class Layout {
       part.objects = std::move(records);
       for (DatasetRecord& record : part.objects) {
         record.meta.attributes.clear();  // they are in the specs
-        record.meta.fill.clear();
         record.extents.clear();
       }
       wire = native::EncodeMessage(part);
@@ -181,6 +183,7 @@ class Layout {
                      Numbers& numbers = numbers_[DatasetId(meta)];
                      numbers.dataset = i;
                      if (meta.kind == Kind::kPrivate) numbers.table = count + tables++;
+                     if (!meta.fill.empty()) filled_.push_back({i, meta.fill, Items(meta)});
                    }
                    return Status::Ok();
                  }));
@@ -282,6 +285,44 @@ class Layout {
     return Status::Ok();
   }
 
+  // Each rank has its share of every dataset that is filled.
+  Status WriteFills() {
+    const auto size = static_cast<uint64_t>(comm_.size()), rank = static_cast<uint64_t>(comm_.rank());
+    for (const Filled& filled : filled_) {
+      const uint64_t begin = filled.items / size * rank + std::min(filled.items % size, rank);
+      const uint64_t count = filled.items / size + (rank < filled.items % size ? 1 : 0);
+      if (count == 0) continue;
+      const std::string key = native::DatasetKeyText(job_.id, {filled.dataset, false, {}});
+      TSNAP_TRY(job_.engine.Watched(
+          [store = job_.store, key, item = std::make_shared<Bytes>(filled.item), begin, count] {
+            return Repeat(*store, key, *item, begin, count);
+          },
+          job_.store));
+    }
+    return Status::Ok();
+  }
+
+  static Status Repeat(Store& store, const std::string& key, const Bytes& item, uint64_t begin,
+                       uint64_t count) {
+    const uint64_t at_once =
+        std::clamp<uint64_t>(kLargeExtentBytes / item.size(), 1, std::max<uint64_t>(count, 1));
+    Bytes many;
+    many.reserve(at_once * item.size());
+    for (uint64_t i = 0; i < at_once; ++i) many.insert(many.end(), item.begin(), item.end());
+    TSNAP_ASSIGN(const std::unique_ptr<StoreWriter> writer, store.Create(key, 0));
+    for (uint64_t done = 0; done < count; done += at_once) {
+      const uint64_t bytes = std::min(at_once, count - done) * item.size();
+      TSNAP_TRY(writer->WriteAt((begin + done) * item.size(), ConstByteSpan(many).first(bytes)));
+      store.counters().moved_bytes += bytes;
+    }
+    return Status::Ok();
+  }
+
+  struct Filled {
+    uint32_t dataset = 0;
+    Bytes item;
+    uint64_t items = 0;  // in the dataset
+  };
   struct Numbers {
     uint32_t dataset = 0, table = 0;
   };
@@ -292,6 +333,7 @@ class Layout {
   std::map<std::string, Group> groups_;  // of the paths that this rank owns, by DatasetId
   std::unordered_map<std::string, uint64_t> begins_;  // of this rank's private objects, by path
   std::unordered_map<std::string, Numbers> numbers_;  // by DatasetId
+  std::vector<Filled> filled_;                        // datasets with a fill value
   std::vector<one_file::DatasetSpec> specs_;          // on rank 0
   std::vector<uint32_t> table_numbers_;               // on rank 0
 };

@@ -8,7 +8,8 @@
 //   3. rank 0 numbers and names them; all learn the numbers
 //   4. the index is made once without checksums, which tells how long its parts are
 //   5. rank 0 makes the file; all learn where things lie in it
-//   6. the owners write the tables of ranks beside the packed datasets
+//   6. the owners write the tables of ranks beside the packed datasets; where a sparse array has a
+//      fill value, all ranks together write it over the whole dataset, before anyone writes data
 #pragma once
 
 #include <memory>

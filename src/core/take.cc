@@ -82,14 +82,13 @@ class TakeStory {
     if (!begun.ok()) return Conclude(comm, std::move(begun), /*together=*/false);
     if (asynchronous()) begun = Protect([&] { return context_.background().Connect(comm); });
     if (!begun.ok()) return Conclude(comm, std::move(begun));
-    const bool reuse = UsesLastPlan();
-    if (reuse) operation_.set_plan_reused();
-    if (!reuse || sizes_.batch.apart) {
-      begun = operation_.In(Phase::kPlan, [&]() -> Status {
-        if (!reuse) TSNAP_TRY(Plan(comm));
-        return sizes_.batch.apart ? LayOut(comm) : Status::Ok();
-      });
+    if (UsesLastPlan()) {
+      operation_.set_plan_reused();
+    } else {
+      begun = operation_.In(Phase::kPlan, [&] { return Plan(comm); });
     }
+    if (begun.ok() && sizes_.batch.apart)
+      begun = operation_.In(Phase::kOpen, [&] { return LayOut(comm); });
     return begun.ok() ? Status::Ok() : Conclude(comm, std::move(begun));
   }
 

@@ -53,7 +53,10 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
   }
   for (size_t i = 0; i < plan_.segments.size(); ++i) {
     SlabFile& slab = slabs_[plan_.segments[i].slab];
-    if (slab.segments_left++ == 0) slab.first_segment = i;
+    if (slab.segments_left++ > 0) continue;
+    slab.first_segment = i;
+    if (!job_.places.empty())
+      slab.begin = job_.slabs.Begin(extents_[plan_.pieces[plan_.segments[i].first_piece].extent]);
   }
 }
 
@@ -143,10 +146,10 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
   const Timeline::Scope span(timeline_.get(), Activity::kWrite);
   // In pieces, each of which is progress: a sync of many GiB at once would look like a hang.
   for (uint64_t begin = 0; job_.durable && begin < slab->end; begin += kPushBytes) {
-    slab->writer->Push(begin, std::min(kPushBytes, slab->end - begin));
+    slab->writer->Push(slab->begin + begin, std::min(kPushBytes, slab->end - begin));
     note_progress_();
   }
-  Status finished = slab->writer->Finish(slab->end, job_.durable);
+  Status finished = slab->writer->Finish(slab->begin + slab->end, job_.durable);
   slab->writer.reset();
   return std::move(finished).While("finishing", KeyOf(number));
 }
@@ -361,7 +364,7 @@ Status SlabWriting::Write(const Segment& segment, SlabFile* slab, uint64_t offse
   if (job_.store->traits().wants_checksums) crc32c = ChecksumOf(segment, offset, bytes.size());
   {
     const Timeline::Scope span(timeline_.get(), Activity::kWrite, bytes.size());
-    TSNAP_TRY(slab->writer->WriteAt(offset, bytes, crc32c)
+    TSNAP_TRY(slab->writer->WriteAt(slab->begin + offset, bytes, crc32c)
                   .While("writing object", NameOf(plan_.pieces[segment.first_piece])));
   }
   meter_.moved_bytes += RawBytesOf(segment);

@@ -104,6 +104,7 @@ class SlabWriting {
     std::mutex mutex;
     std::unique_ptr<StoreWriter> writer;  // guarded by mutex until set
     size_t first_segment = 0;             // of the plan
+    uint64_t begin = 0;        // of the slab in what its key names; not 0 only in datasets
     uint64_t cursor = 0;       // with codec: where the next segment goes; guarded by mutex
     uint64_t end = 0;          // end of the last extent; guarded by mutex
     size_t segments_left = 0;  // guarded by mutex

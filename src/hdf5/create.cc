@@ -167,8 +167,16 @@ class Creator {
     TSNAP_TRY(MakeTypeAndSpace(spec, &type, &space, &place));
     const size_t slash = spec.name.rfind('/');
     TSNAP_TRY(EnterGroup(spec.name.substr(0, slash)));
+    Handle filled;
+    if (!spec.fill.empty()) {
+      filled = Handle(H5Pcopy(dataset_.get()), H5Pclose);
+      if (spec.fill.size() != static_cast<size_t>(place.item_bytes) || !filled.ok() ||
+          H5Pset_fill_value(filled.get(), type.get(), spec.fill.data()) < 0)
+        return Failure(Code::kInternal, "setting its fill value");
+    }
     Handle dataset(H5Dcreate2(parent_.get(), spec.name.c_str() + slash + 1, type.get(), space.get(),
-                              link_.get(), dataset_.get(), H5P_DEFAULT),
+                              link_.get(), filled.ok() ? filled.get() : dataset_.get(),
+                              H5P_DEFAULT),
                    H5Dclose);
     if (!dataset.ok()) return Failure(Code::kIo, "laying it out");
     place.place.bytes = Volume(WholeBox(static_cast<int>(place.ndim), place.shape)) *

@@ -40,7 +40,7 @@ struct DatasetSpec {
   int64_t item_bytes = 1;
   int ndim = 0;
   Index shape{};
-  Bytes fill;  // one element; not empty: elements that nobody writes hold it, not zeros
+  Bytes fill;  // one element: what the dataset says its fill value is; nobody is made to write it
   std::vector<Note> notes;
 };
 

@@ -34,14 +34,25 @@ class PartWriter final : public StoreWriter {
   }
 
   void Push(uint64_t offset, uint64_t bytes) override {
-    uint64_t stored = 0;
-    if (IsOneRun(array_, box_, &stored)) file_->Push(address_ + stored + offset, bytes);
+    // From its first run to its last; what others have between them is pushed as well.
+    uint64_t begin = UINT64_MAX, end = 0;
+    if (offset >= bytes_) return;
+    static_cast<void>(ForEachRun(array_, box_, offset, 1, [&](uint64_t, uint64_t stored, uint64_t) {
+      begin = stored;
+      return Status::Ok();
+    }));
+    const uint64_t last = std::min(bytes_, offset + bytes) - 1;
+    static_cast<void>(ForEachRun(array_, box_, last, 1, [&](uint64_t, uint64_t stored, uint64_t) {
+      end = stored + 1;
+      return Status::Ok();
+    }));
+    if (begin < end) file_->Push(address_ + begin, end - begin);
   }
 
-  // The file is synced once, when everything is in it.
+  // Others write the rest of the dataset, and the file is synced once, when everything is in it.
   Status Finish(uint64_t size_bytes, bool durable) override {
     static_cast<void>(durable);
-    if (size_bytes == bytes_) return Status::Ok();
+    if (size_bytes <= bytes_) return Status::Ok();
     return Internal(fmt::format("finishing {} of {} bytes of a dataset in {}", size_bytes, bytes_,
                                 file_->path()));
   }
