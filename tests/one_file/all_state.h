@@ -101,15 +101,17 @@ class AllState {
 
   Layout NextLayout() { return kLayouts[held_.size() % 7]; }
 
-  static const char* OrderOf(Layout layout, size_t ndim, std::string* axes) {
-    if (layout == Layout::kFortran) return "column-major";
+  // As test_array.h arranges the axes, from the slowest to the fastest.
+  static std::string OrderOf(Layout layout, size_t ndim) {
+    if (layout == Layout::kFortran || (layout == Layout::kPermuted && ndim == 2)) return "column-major";
     if (layout != Layout::kPermuted) return "row-major";
-    std::vector<size_t> order(ndim);   // as test_array.h arranges them, from the fastest
+    std::vector<size_t> order(ndim);
     for (size_t i = 0; i < ndim; ++i) order[i] = ndim - 1 - i;
     for (size_t i = 0; i + 1 < ndim; i += 2) std::swap(order[i], order[i + 1]);
-    if (ndim > 2) std::swap(order[0], order[ndim - 1]);
-    for (size_t i = ndim; i > 0; --i) *axes += (axes->empty() ? "" : ",") + std::to_string(order[i - 1]);
-    return axes->c_str();
+    std::swap(order[0], order[ndim - 1]);
+    std::string axes;
+    for (size_t i = ndim; i > 0; --i) axes += (axes.empty() ? "" : ",") + std::to_string(order[i - 1]);
+    return axes;
   }
 
   void Say(const std::string& path, int kind, const char* type, const std::string& more) {
@@ -127,8 +129,7 @@ class AllState {
   tsnap_array Hold(const std::string& path, int kind, int32_t dtype, int64_t item_bytes, const Shape& shape, const Shape& offset,
                    Layout layout) {
     held_.push_back({path, SeedOf(path, kind, rank_), TestArray(dtype, item_bytes, shape, layout, offset)});
-    std::string axes;
-    const std::string order = shape.size() < 2 ? "" : OrderOf(layout, shape.size(), &axes);
+    const std::string order = shape.size() < 2 ? "" : OrderOf(layout, shape.size());
     const tsnap_array described = held_.back().memory.Describe();
     Say(path, kind, "array",
         ",\"dtype\":" + std::to_string(dtype) + ",\"item_bytes\":" + std::to_string(dtype == TSNAP_OPAQUE ? item_bytes : DtypeBytes(dtype)) +

@@ -55,7 +55,9 @@ Test(hdf5_create, every_dtype_comes_back_as_it_was_written_at_its_address) {
   cr_assert_eq(all.size(), std::size(kSamples));
   for (size_t i = 0; i < map.datasets.size(); ++i) {
     const FoundDataset& found = FindIn(all, plan.datasets[i].name);
-    cr_assert_eq(found.dtype, kSamples[i].dtype, "%s came back as %s", found.name.c_str(), DtypeName(found.dtype));
+    // HDF5 has nothing that an e4m3 float could be known by: only tsnap's index says what they are.
+    const Dtype as_seen = kSamples[i].dtype == Dtype::kFloat8E4m3 ? Dtype::kOpaque : kSamples[i].dtype;
+    cr_assert_eq(found.dtype, as_seen, "%s came back as %s", found.name.c_str(), DtypeName(found.dtype));
     cr_assert_eq(found.item_bytes, kSamples[i].item_bytes);
     cr_assert_eq(found.ndim, 2);
     const Bytes bytes = Pattern(map.datasets[i].place.bytes, kSamples[i].dtype == Dtype::kBool);
