@@ -160,7 +160,7 @@ class World:
         box = tuple(line["shape"])
         part = box_bytes(seed_of(found.path, found.kind, line["rank"]), dtype, item_bytes, box, offset)
         found.dtype, found.item_bytes = dtype, item_bytes
-        found.orders.add(line["order"])
+        found.orders.add((line["order"], box))
         if found.kind != SHARDED:
             found.shape, found.bytes = box, part.tobytes()
             return
@@ -228,13 +228,19 @@ def axes_of(order, shape):
     return [axis for axis in axes if shape[axis] > 1]
 
 
+def long_axes(order_and_box):
+    box = order_and_box[1]
+    return 0 if 0 in box else sum(extent > 1 for extent in box)
+
+
 def check_shared(name, dataset, one):
     what = f"{name} ({one.path!r})"
     check_common(dataset, one, what)
     assert "tsnap_ranks" not in dataset.attrs, what
     if one.type == "string":
         if not one.bytes:
-            assert dataset.shape is None, what
+            # None at all; h5repack makes a compact one of one NUL of that.
+            assert dataset.shape is None or dataset[()] == b"", what
             return
         info = h5py.check_string_dtype(dataset.dtype)
         assert dataset.shape == () and info.encoding == "utf-8" and info.length == len(one.bytes), what
@@ -244,7 +250,9 @@ def check_shared(name, dataset, one):
     check_values(dataset, raw_of(one), one.dtype, one.item_bytes, what)
     if len(one.shape) > 1:
         order = dataset.attrs["tsnap_memory_order"]
-        assert axes_of(order, one.shape) in [axes_of(each, one.shape) for each in one.orders], f"{what}: {order} {one.orders}"
+        telling = max(map(long_axes, one.orders))
+        fits = [axes_of(order, each[1]) == axes_of(*each) for each in one.orders if long_axes(each) == telling]
+        assert any(fits), f"{what}: {order} {one.orders}"
 
 
 def check_private(file, path, datasets, owners):
@@ -343,8 +351,10 @@ def h5dump_prints_what_was_taken(world):
 def repacked_files_are_snapshots(world):
     """h5repack moves, chunks and compresses everything, the hidden group too."""
     world.make()
-    for number, options in enumerate(([], ["-f", "GZIP=4"], ["-f", "SHUF", "-f", "GZIP=4", "-m", "1"], ["-l", "COMPA"],
-                                      ["-f", "SHUF", "-f", "GZIP=4", "-f", "FLET", "-l", "CHUNK=3x7", "-m", "1"], ["-L"])):
+    # Without -m, h5repack fails over any contiguous dataset of no bytes when it is to filter.
+    gzip = ["-f", "SHUF", "-f", "GZIP=4"]
+    for number, options in enumerate(([], ["-f", "GZIP=4", "-m", "1"], [*gzip, "-l", "CHUNK=100"], [*gzip, "-l", "CHUNK=3x7"],
+                                      [*gzip, "-f", "FLET", "-l", "CHUNK=16x8x2"], ["-l", "COMPA"], ["-L"])):
         url = str(world.folder / f"repacked{number}.h5")
         tool("h5repack", *options, world.url, url)
         what = " ".join(["h5repack", *options])
