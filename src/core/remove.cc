@@ -159,7 +159,7 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
-  if (record.ok() && record->foreign)
+  if (IsForeign(*store, record))
     return Invalid(fmt::format(
         "removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {

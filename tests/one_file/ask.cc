@@ -1,7 +1,7 @@
 // Calls one function of the public interface and prints the name of its status, then what it found, for tests in Python:
 //   ask open|verify|take|replace|restore|remove|gc URL          (verify: the paths of what is bad, one a line)
 //   ask copy URL TO
-//   ask read URL PATH FILE [OFFSET... SHAPE...]                 (the box, row-major, goes to FILE)
+//   ask read URL PATH FILE [OFFSET... SHAPE...]                 (the box, row-major, goes to FILE; how much the process has read)
 // TSNAP_E_... is no failure of the program: it ends with 0 whatever the status.
 #include <cinttypes>
 #include <cstdio>
@@ -19,6 +19,8 @@ int32_t Say(int32_t status) {
   if (status != TSNAP_OK) std::fprintf(stderr, "%s\n", tsnap_last_error());
   return status;
 }
+
+std::string read_bytes;   // by this process, through read and pread; "" where Linux does not count
 
 int32_t Read(tsnap_snapshot* snapshot, int argc, char** argv) {
   tsnap_object_info info = TSNAP_OBJECT_INFO_INIT;
@@ -45,6 +47,9 @@ int32_t Read(tsnap_snapshot* snapshot, int argc, char** argv) {
     array.data = bytes.data();
     status = tsnap_read(snapshot, argv[3], &array, nullptr);
   }
+  std::ifstream io("/proc/self/io");
+  for (std::string line; std::getline(io, line);)
+    if (line.starts_with("rchar: ")) read_bytes = line.substr(7);
   if (status == TSNAP_OK) std::ofstream(argv[4], std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return status;
 }
@@ -78,6 +83,7 @@ int32_t WithSnapshot(const std::string& what, int argc, char** argv) {
     for (int64_t i = 0; i < count; ++i) std::printf("%s\n", paths[i]);
   } else {
     status = Say(Read(snapshot, argc, argv));
+    std::printf("%s\n", read_bytes.c_str());
   }
   tsnap_snapshot_close(&snapshot);
   return status;

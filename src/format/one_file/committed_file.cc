@@ -40,6 +40,20 @@ Result<Version> VersionOfFile(const std::string& path) {
   return posix::FailedTo("asking for", path, errno);
 }
 
+bool MayBeOurs(const std::string& path) {
+  // The attributes of the first dataset are near the beginning of what tsnap writes.
+  constexpr uint64_t kSearchedBytes = 1 << 20;
+  constexpr std::string_view kMark = "tsnap_format_version";
+  Result<posix::Descriptor> file = posix::OpenToRead(path);
+  if (!file.ok()) return false;
+  Bytes bytes(kSearchedBytes);
+  uint64_t got = 0;
+  if (!posix::ReadAll(file->get(), 0, bytes, path, &got).ok()) return false;
+  bytes.resize(got);
+  return AsText(bytes).find(kMark) != std::string_view::npos ||
+         std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
 Result<std::shared_ptr<CommittedFile>> CommittedFile::Open(const std::string& path, const Log& log,
                                                            Version* version) {
   std::shared_ptr<CommittedFile> file(new CommittedFile(path, log));

@@ -25,6 +25,9 @@ namespace tsnap::one_file {
 // What tells one version of a file from another: it changes whenever the name is given to another
 // file. kNotFound when there is none.
 Result<Version> VersionOfFile(const std::string& path);
+// Of one that cannot be read: false when nothing in it shows that tsnap has written it. Without any
+// bytes but zeros it may have been: a crash leaves such.
+bool MayBeOurs(const std::string& path);
 
 class CommittedFile {
  public:
