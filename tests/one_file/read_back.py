@@ -399,6 +399,28 @@ def what_others_change_is_corrupt(world):
     assert answer[0] == "TSNAP_OK", text
 
 
+@case
+def what_others_remove_is_corrupt(world):
+    """Or rename, or make anew: everything else can be read as before."""
+    world.make()
+    with h5py.File(world.url, "r+") as file:
+        del file["blocks/c"]
+        file.move("sharded/t9", "moved")
+        for path, dataset in (("odd/7", np.zeros(2, "u1")), ("sharded/t4", np.zeros((6, 5), "i8")), ("large/rows", np.zeros((600, 500), "f4"))):
+            del file[path]
+            file[path] = dataset
+        file["new/one"] = 1
+    bad = [b"blocks/c", b"sharded/t9", b"odd/7", b"sharded/t4", b"large/rows"]
+    world.verify(world.url, *bad)
+    for path in bad:
+        answer, text = world.ask("read", world.url, path, str(world.folder / "values"))
+        assert answer[0] == "TSNAP_E_CORRUPT", f"{path}: {answer} {text}"
+    answer, text = world.ask("read", world.url, b"replicated/t14", str(world.folder / "values"))
+    assert answer[0] == "TSNAP_OK", text
+    answer, text = world.ask("restore_one", world.url, "values/step")
+    assert answer[0] == "TSNAP_OK", text
+
+
 def main():
     name, *arguments = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:

@@ -53,6 +53,8 @@ class CommittedFile {
   Status LearnNames();
   Result<File*> OpenInside();
   Result<DatasetPlace> PlaceOf(uint32_t number);
+  // What the catalog or the record names must be there.
+  Status Missing(Status status, const std::string& name) const;
 
   Status ReadBytes(uint64_t address, ByteSpan out, StoreCounters* counters);
   Status ReadThroughHdf5(const native::DatasetKey& key, const DatasetPlace& place, uint64_t offset,
