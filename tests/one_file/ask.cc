@@ -67,6 +67,7 @@ int32_t WithState(const std::string& what, const char* url, const char* path) {
   options.sync = TSNAP_OFF;
   tsnap_restore_options loose = TSNAP_RESTORE_OPTIONS_INIT;
   loose.strict = TSNAP_OFF;
+  loose.lost_ranks = TSNAP_LOST_RANKS_IGNORE;
   const int32_t status = Say(what == "restore"       ? tsnap_restore(context, url, state, nullptr)
                              : what == "restore_one" ? tsnap_restore(context, url, state, &loose)
                                                      : tsnap_take(context, url, state, &options));
