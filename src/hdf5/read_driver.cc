@@ -39,6 +39,7 @@ H5FD_t* Open(const char* name, unsigned flags, hid_t, haddr_t) {
   }
   auto* const file = new (std::nothrow) ReadFile();
   if (file == nullptr) {
+    read_error = ENOMEM;
     ::close(fd);
     return nullptr;
   }
