@@ -105,7 +105,8 @@ class Collector {
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
-    if (committed) return Status::Ok();
+    // Of one file nothing is left here when it has its name, unless its take died just then.
+    if (committed && !store_.traits().datasets) return Status::Ok();
     // A folder that shows nothing may be a take that is about to write its marker, or one that died
     // then.
     if (!any) return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());

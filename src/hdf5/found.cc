@@ -30,6 +30,7 @@ bool IsLink(const OpenedFile& file, const std::string& name) {
 // Which of the ways of not being there, or not being read, it is. HDF5 reports all alike.
 Status WhyNotOpen(const OpenedFile& file, const std::string& name) {
   Status failure = Failure(Code::kCorrupt, Describe(file, name));
+  if (failure.code() != Code::kCorrupt) return failure;  // the storage failed: nothing is known
   for (size_t at = name.find('/', 1);; at = name.find('/', at + 1)) {
     const std::string part = name.substr(0, at);
     if (H5Lexists(file.file.get(), part.c_str(), file.links.get()) == 0)
@@ -201,6 +202,7 @@ Result<Found> FindDataset(const OpenedFile& file, const std::string& name) {
                           found.shape[0] <= kMaxTrimmedBytes && !found.is_cut;
   if (!variable && !ends_early) return found;
   Result<std::string> text = ReadText(file, found);
+  if (!text.ok() && text.status().code() != Code::kCorrupt) return std::move(text).status();
   if (!text.ok()) {
     found.why_not = text.status().message();
     return found;

@@ -3,6 +3,9 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "hdf5/read_driver.h"
 
 namespace tsnap::hdf5 {
 
@@ -24,6 +27,11 @@ Handle FileAccess(uint64_t alignment) {
   ok = ok && H5Pset_file_locking(list.get(), false, true) >= 0;
 #endif
   return ok ? std::move(list) : Handle();
+}
+
+Handle ReadAccess() {
+  Handle list = FileAccess(1);
+  return list.ok() && UseReadDriver(list.get()) >= 0 ? std::move(list) : Handle();
 }
 
 Handle LinkCreation() {

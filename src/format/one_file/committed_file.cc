@@ -75,10 +75,8 @@ Result<File*> CommittedFile::OpenInside() {
   if (inside_) return inside_.get();
   TSNAP_ASSIGN(const Library* library, LoadLibrary());
   const std::string same = fmt::format("/proc/self/fd/{}", file_.get());
-  Result<std::unique_ptr<File>> opened =
-      library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_);
-  if (!opened.ok()) return std::move(opened).status().While("opening", path_);
-  inside_ = std::move(opened).value();
+  TSNAP_ASSIGN(inside_,
+               library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_, path_));
   return inside_.get();
 }
 
