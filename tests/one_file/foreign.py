@@ -5,7 +5,6 @@ Exit code 77 skips a case that this machine cannot run.
 """
 
 import hashlib
-import itertools
 import json
 import os
 import pathlib
@@ -23,7 +22,6 @@ except ImportError:
     sys.exit(77)
 
 CASES = {}
-NATIVE = "<" if sys.byteorder == "little" else ">"
 
 
 def case(function):
