@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 #include "format/open_place.h"
 
 namespace tsnap {
@@ -160,7 +161,9 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
-  if (record.ok() && record->foreign)
+  one_file::OneFileStore* const file = one_file::AsOneFile(*store);
+  const bool damaged = record.status().code() == Code::kCorrupt;
+  if ((record.ok() && record->foreign) || (damaged && file != nullptr && !file->IsOurs()))
     return Invalid(fmt::format(
         "removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {

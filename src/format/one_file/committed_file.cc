@@ -94,7 +94,26 @@ Result<Bytes> CommittedFile::Record(uint64_t max_bytes) {
   }
   if (record_.size() > max_bytes)
     return Corrupt(fmt::format("reading {}: its commit record is too long", path_));
+  // A stored text must not claim to be what is only made here.
+  if (!is_foreign_) {
+    const Result<native::CommitRecord> stored = native::DecodeRecord(record_);
+    if (stored.ok() && stored->foreign)
+      return Corrupt(fmt::format("reading {}: its commit record is none of tsnap's", path_));
+  }
   return Bytes(record_);
+}
+
+// HDF5 keeps the names of the first attributes near the beginning.
+bool CommittedFile::IsOurs() {
+  {
+    std::lock_guard lock(mutex_);
+    if (looked_) return !is_foreign_;
+  }
+  constexpr std::string_view kMark = "tsnap_format_version";
+  Bytes begin(uint64_t{4} << 20);
+  uint64_t got = 0;
+  if (!posix::ReadAll(file_.get(), 0, begin, path_, &got).ok()) return false;
+  return AsText(begin).substr(0, got).find(kMark) != std::string_view::npos;
 }
 
 Result<Bytes> CommittedFile::IndexPart(uint64_t number, uint64_t max_bytes) {
@@ -150,8 +169,13 @@ Result<DatasetPlace> CommittedFile::PlaceOf(uint32_t number) {
   if (number >= names_.size())
     return Corrupt(fmt::format("reading {}: it has no dataset number {}", path_, number));
   TSNAP_ASSIGN(File* const inside, OpenInside());
-  TSNAP_ASSIGN(const DatasetPlace place, inside->Locate(names_[number]));
-  places_[number] = place;
+  Result<DatasetPlace> place = inside->Locate(names_[number]);
+  if (place.ok()) places_[number] = *place;
+  if (place.status().code() == Code::kNotFound || place.status().code() == Code::kUnsupported)
+    return Corrupt(
+        fmt::format("reading {}: dataset \"{}\" is not what tsnap has stored: it was removed or "
+                    "replaced: {}",
+                    path_, names_[number], place.status().message()));
   return place;
 }
 
@@ -235,8 +259,10 @@ Result<FileMap> CommittedFile::Map() {
   FileMap map;
   map.version = version_;
   for (uint32_t number = 0; number < names_.size(); ++number) {
-    TSNAP_ASSIGN(DatasetPlace place, PlaceOf(number));
-    map.datasets.push_back(place);
+    Result<DatasetPlace> place = PlaceOf(number);
+    // Who wants one that is damaged learns of it; the others are there.
+    if (!place.ok() && place.status().code() != Code::kCorrupt) return std::move(place).status();
+    map.datasets.push_back(place.ok() ? *place : DatasetPlace{{}, 1, 1, {}});
   }
   if (is_foreign_) return map;
   TSNAP_ASSIGN(const native::CommitRecord record, native::DecodeRecord(record_));

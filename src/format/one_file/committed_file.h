@@ -34,6 +34,9 @@ class CommittedFile {
 
   // The text of the commit record; kCorrupt when the file was never finished.
   Result<Bytes> Record(uint64_t max_bytes);
+  // Whether tsnap has made the file, as far as can be seen where it is damaged; false when it cannot
+  // be read.
+  bool IsOurs();
   Result<Bytes> IndexPart(uint64_t number, uint64_t max_bytes);
   Status ReadAt(const native::DatasetKey& key, uint64_t offset, ByteSpan out,
                 StoreCounters* counters);

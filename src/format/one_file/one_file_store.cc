@@ -74,6 +74,11 @@ class Hdf5FileStore final : public OneFileStore {
     return file->Adopt(std::move(map));
   }
 
+  bool IsOurs() override {
+    const Result<std::shared_ptr<CommittedFile>> file = Committed();
+    return file.ok() && (*file)->IsOurs();
+  }
+
   Result<std::string> NameOf(uint32_t number) override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->NameOf(number);

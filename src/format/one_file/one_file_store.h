@@ -36,6 +36,8 @@ class OneFileStore : public Store {
   virtual Result<FileMap> Map() = 0;
   // As another rank found out: then HDF5 is asked only for datasets without an address.
   virtual Status Adopt(FileMap map) = 0;
+  // Whether the file that is there is one of tsnap's, be it damaged.
+  virtual bool IsOurs() = 0;
   // The name inside of the committed file of a dataset.
   virtual Result<std::string> NameOf(uint32_t number) = 0;
 };
