@@ -50,14 +50,19 @@ Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* o
   return ReadAgainIfDamaged(store, [&] { return ReadRecordOnce(store, version, out); });
 }
 
+bool IsForeign(Store& store, const Result<native::CommitRecord>& record) {
+  if (record.ok()) return record->foreign;
+  one_file::OneFileStore* const file = one_file::AsOneFile(store);
+  return file != nullptr && record.status().code() == Code::kCorrupt && !file->MayBeOurs();
+}
+
 Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
   Version seen;
   Result<native::CommitRecord> existing = ReadRecord(*store_, &seen);
   *there = existing.ok() && existing->id == own_id;
   if (*there) return Status::Ok();
   const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
-  one_file::OneFileStore* const file = one_file::AsOneFile(*store_);
-  if ((existing.ok() && existing->foreign) || (damaged && file != nullptr && !file->IsOurs())) {
+  if (IsForeign(*store_, existing)) {
     return Exists(fmt::format("{} {}: it is a file that tsnap has not written, which is never "
                               "replaced; {} to another place",
                               work_.action, store_->url(), work_.name));

@@ -161,9 +161,7 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
-  one_file::OneFileStore* const file = one_file::AsOneFile(*store);
-  const bool damaged = record.status().code() == Code::kCorrupt;
-  if ((record.ok() && record->foreign) || (damaged && file != nullptr && !file->IsOurs()))
+  if (IsForeign(*store, record))
     return Invalid(fmt::format(
         "removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {

@@ -172,6 +172,17 @@ Result<std::string> ReadText(const OpenedFile& file, const Found& found) {
   return text;
 }
 
+Result<int64_t> LengthOfText(const OpenedFile& file, const Found& found) {
+  const bool padded = found.is_text && found.why_not.empty() && !found.is_cut &&
+                      found.elements.text == Elements::Text::kFixed && found.shape[0] > 0 &&
+                      found.shape[0] <= kMaxTrimmedBytes;
+  const H5T_str_t padding = padded ? H5Tget_strpad(found.file_type.get()) : H5T_STR_ERROR;
+  if (padding != H5T_STR_NULLPAD && padding != H5T_STR_SPACEPAD) return found.shape[0];
+  TSNAP_ASSIGN(const std::string text, ReadText(file, found));
+  const size_t last = text.find_last_not_of(padding == H5T_STR_NULLPAD ? '\0' : ' ');
+  return static_cast<int64_t>(last == std::string::npos ? 0 : last + 1);
+}
+
 Result<Found> FindDataset(const OpenedFile& file, const std::string& name) {
   if (name.empty() || name.front() != '/' || name.find('\0') != std::string::npos)
     return NotFound(Describe(file, name) + ": that cannot be the name of one");

@@ -25,6 +25,9 @@ namespace tsnap::one_file {
 // What tells one version of a file from another: it changes whenever the name is given to another
 // file. kNotFound when there is none.
 Result<Version> VersionOfFile(const std::string& path);
+// Of one that cannot be read: false when nothing in it shows that tsnap has written it. Without any
+// bytes but zeros it may have been: a crash leaves such.
+bool MayBeOurs(const std::string& path);
 
 class CommittedFile {
  public:
@@ -34,9 +37,6 @@ class CommittedFile {
 
   // The text of the commit record; kCorrupt when the file was never finished.
   Result<Bytes> Record(uint64_t max_bytes);
-  // Whether tsnap has made the file, as far as can be seen where it is damaged; false when it cannot
-  // be read.
-  bool IsOurs();
   Result<Bytes> IndexPart(uint64_t number, uint64_t max_bytes);
   Status ReadAt(const native::DatasetKey& key, uint64_t offset, ByteSpan out,
                 StoreCounters* counters);
@@ -53,6 +53,8 @@ class CommittedFile {
   Status LearnNames();
   Result<File*> OpenInside();
   Result<DatasetPlace> PlaceOf(uint32_t number);
+  // What the catalog or the record names must be there.
+  Status Missing(Status status, const std::string& name) const;
 
   Status ReadBytes(uint64_t address, ByteSpan out, StoreCounters* counters);
   Status ReadThroughHdf5(const native::DatasetKey& key, const DatasetPlace& place, uint64_t offset,

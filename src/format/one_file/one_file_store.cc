@@ -64,6 +64,8 @@ class Hdf5FileStore final : public OneFileStore {
 
   Status SyncFile() override { return taken_ ? taken_->Sync() : Status::Ok(); }
 
+  bool MayBeOurs() override { return one_file::MayBeOurs(path_); }
+
   Result<FileMap> Map() override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->Map();
@@ -72,11 +74,6 @@ class Hdf5FileStore final : public OneFileStore {
   Status Adopt(FileMap map) override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->Adopt(std::move(map));
-  }
-
-  bool IsOurs() override {
-    const Result<std::shared_ptr<CommittedFile>> file = Committed();
-    return file.ok() && (*file)->IsOurs();
   }
 
   Result<std::string> NameOf(uint32_t number) override {

@@ -32,12 +32,13 @@ class OneFileStore : public Store {
   virtual Status UseFile(const std::string& id, FileMap map) = 0;
   // Every rank that wrote, after its last write: what it wrote is on the device.
   virtual Status SyncFile() = 0;
+  // Of a file whose commit record cannot be read: false when nothing shows that tsnap has written
+  // it.
+  virtual bool MayBeOurs() = 0;
   // Where the committed file's datasets lie; asks HDF5.
   virtual Result<FileMap> Map() = 0;
   // As another rank found out: then HDF5 is asked only for datasets without an address.
   virtual Status Adopt(FileMap map) = 0;
-  // Whether the file that is there is one of tsnap's, be it damaged.
-  virtual bool IsOurs() = 0;
   // The name inside of the committed file of a dataset.
   virtual Result<std::string> NameOf(uint32_t number) = 0;
 };
