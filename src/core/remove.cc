@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 #include "format/open_place.h"
 
 namespace tsnap {

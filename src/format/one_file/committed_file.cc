@@ -111,6 +111,12 @@ Result<Bytes> CommittedFile::Record(uint64_t max_bytes) {
   }
   if (record_.size() > max_bytes)
     return Corrupt(fmt::format("reading {}: its commit record is too long", path_));
+  // A stored text must not claim to be what is only made here.
+  if (!is_foreign_) {
+    const Result<native::CommitRecord> stored = native::DecodeRecord(record_);
+    if (stored.ok() && stored->foreign)
+      return Corrupt(fmt::format("reading {}: its commit record is none of tsnap's", path_));
+  }
   return Bytes(record_);
 }
 
@@ -264,6 +270,7 @@ Result<FileMap> CommittedFile::Map() {
   for (uint32_t number = 0; number < names_.size(); ++number) {
     // Who reads one that cannot be read learns why; the others can be.
     const Result<DatasetPlace> place = PlaceOf(number);
+    if (!place.ok() && place.status().code() != Code::kCorrupt) return place.status();
     map.datasets.push_back(place.ok() ? *place : kUnknownPlace);
   }
   if (is_foreign_) return map;
