@@ -142,7 +142,7 @@ class ConvertStory {
         [committer, overwrite = options_.overwrite] { return committer->Open(overwrite); }, to_));
     record_ = source;
     record_.id = committer_->id();
-    record_.library_version = TSNAP_VERSION_TEXT;
+    if (source.foreign) record_.library_version = TSNAP_VERSION_TEXT;  // else whoever took it
     record_.hashed_slab_names = to_->traits().hashed_slab_names;
     record_.datasets = to_->traits().datasets;
     record_.foreign = false;
