@@ -334,6 +334,15 @@ def cp_replaces_only_when_told_and_refuses_the_rest(world):
     world.refused(3, "verify", new)
 
 
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
 @case
 def cp_goes_into_an_hdf5_file_and_out_of_it(world):
     if "TSNAP_HDF5_MODULE" not in os.environ:
@@ -352,6 +361,14 @@ def cp_goes_into_an_hdf5_file_and_out_of_it(world):
     for one in described(world.url):
         values = [world.out("cat", place, one["path"], "--json") for place in (world.url, file, back)]
         assert values[0] == values[1] == values[2], one["path"]
+    # No HDF5 file holds bytes of the other order.
+    shutil.copytree(world.url, world.folder / "swapped")
+    record = world.folder / "swapped" / "tsnap.json"
+    text = record.read_text().replace('"little"', '"LITTLE"').replace('"big"', '"little"').replace('"LITTLE"', '"big"')
+    body = text[:text.rindex(',"crc32c"')]
+    record.write_text(f'{body},"crc32c":"{crc32c(body.encode()):08x}"}}\n')
+    world.refused(1, "cp", str(world.folder / "swapped"), str(world.folder / "swapped.h5"), says="-endian")
+    shutil.rmtree(world.folder / "swapped")
     # Into a folder under its own name; what is there is only replaced when told.
     world.out("cp", file, str(world.folder / "archive") + "/")
     assert (world.folder / "archive" / "one.h5").is_file()
