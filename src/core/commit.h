@@ -28,6 +28,10 @@
 
 namespace tsnap {
 
+// What was read of the record at a place belongs to a file that tsnap has not written: such are
+// neither replaced nor removed.
+bool IsForeign(Store& store, const Result<native::CommitRecord>& record);
+
 class Committer {
  public:
   // What is committed, for messages.

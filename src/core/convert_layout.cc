@@ -17,12 +17,13 @@ namespace {
 constexpr uint64_t kFillBytes = uint64_t{1} << 30;
 
 // An object as DatasetRecords describe it: with the order in which it was stored.
-ObjectRecord Announced(const ObjectRecord& object, const AxisOrder& order) {
+ObjectRecord Announced(const ObjectRecord& object, const Extent* first) {
   ObjectRecord record;
   record.meta = object.meta;
-  if (object.meta.ndim > 1 && object.raw_bytes > 0) {
+  if (object.meta.ndim > 1 && first != nullptr) {
     Extent& extent = record.extents.emplace_back();
-    extent.order = order;
+    extent.box = first->box;
+    extent.order = first->order;
   }
   return record;
 }
@@ -31,7 +32,7 @@ ObjectRecord Announced(const ObjectRecord& object, const AxisOrder& order) {
 
 Status ConvertLayout::Plan(const ConvertPlan& plan) {
   for (size_t i = 0; i < plan.objects.size(); ++i)
-    AddToGroup(Announced(*plan.objects[i], plan.orders[i]), &groups_);
+    AddToGroup(Announced(*plan.objects[i], plan.first_extents[i]), &groups_);
   std::vector<DatasetRecord> records;
   std::unordered_map<std::string, uint32_t> numbers;          // by DatasetId
   std::vector<std::unordered_map<int64_t, uint64_t>> begins;  // of each rank's, by number

@@ -41,7 +41,7 @@ class Planner {
   void Add(const ObjectRecord& object, const std::vector<const Extent*>& extents) {
     const ObjectMeta& meta = object.meta;
     plan_.objects.push_back(&object);
-    plan_.orders.push_back(extents.empty() ? RowMajor() : extents.front()->order);
+    plan_.first_extents.push_back(extents.empty() ? nullptr : extents.front());
     if (meta.kind == Kind::kSharded) {
       // The extent's own order: then each chunk is a run of it, and it is read once.
       for (const Extent* extent : extents) Cut(object, extent->box, extent->order, {extent});

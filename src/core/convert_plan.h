@@ -21,7 +21,7 @@ struct ConvertChunk {
 
 struct ConvertPlan {
   std::vector<const ObjectRecord*> objects;  // the snapshot's, sorted by qualified path
-  std::vector<AxisOrder> orders;             // parallel: how its first extent is stored
+  std::vector<const Extent*> first_extents;  // parallel; null: it has none
   std::vector<ConvertChunk> chunks;          // in the order of the objects, row-major in themselves
   uint64_t bytes = 0;
 };

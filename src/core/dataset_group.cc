@@ -26,6 +26,14 @@ Status TooLarge(const ObjectMeta& meta) {
                   meta.path));
 }
 
+// Of the box whose memory is described: the more axes are longer than 1, the more its order tells.
+int LongAxes(const ObjectRecord& record) {
+  if (record.extents.empty() || Volume(record.extents[0].box) == 0) return 0;
+  const Box& box = record.extents[0].box;
+  return static_cast<int>(std::count_if(box.shape.begin(), box.shape.begin() + box.ndim,
+                                        [](int64_t extent) { return extent > 1; }));
+}
+
 Status Repeat(Store& store, const std::string& key, const Bytes& item, uint64_t begin,
               uint64_t count) {
   const uint64_t at_once =
@@ -54,6 +62,8 @@ void AddToGroup(ObjectRecord record, DatasetGroups* groups) {
     group.ranks.emplace(rank, std::move(record.meta));
   } else if (group.record.meta.path.empty()) {
     group.record = std::move(record);
+  } else if (LongAxes(record) > LongAxes(group.record)) {
+    group.record.extents = std::move(record.extents);
   }
 }
 

@@ -68,6 +68,8 @@ class Hdf5FileStore final : public OneFileStore {
     return fmt::format("{}/{}/{}", beside_->url(), id, NameIn(path_));
   }
 
+  bool MayBeOurs() override { return one_file::MayBeOurs(path_); }
+
   Result<FileMap> Map() override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->Map();
