@@ -90,7 +90,7 @@ Status Committer::Open(bool overwrite) {
   bool there = false;
   TSNAP_TRY(Look(id, overwrite, &there));
   id_ = std::move(id);
-  return WriteMarker().While("writing the marker of the take");
+  return WriteMarker().While("writing the marker of the", work_.name);
 }
 
 Status Committer::LookForCopy(const std::string& id, bool overwrite, bool* there) {
@@ -122,8 +122,7 @@ void Committer::Refresh() {
     TSNAP_TRY(CheckMarker());  // what gc removed stays removed
     return WriteMarker();
   });
-  Warn(refreshed,
-       owner_.empty() ? "refreshing the marker of a take" : "refreshing the marker of a copy");
+  Warn(refreshed, IsCopy() ? "refreshing the marker of a copy" : "refreshing the marker of a take");
 }
 
 Status Committer::CheckMarker() const {
@@ -217,7 +216,8 @@ void Committer::Abandon() {
     }
     return store_->RemoveAll(id_ + "/");
   });
-  Warn(abandoned, "removing what a failed take left (tsnap gc does it later)");
+  Warn(abandoned, IsCopy() ? "removing what a failed copy left (tsnap gc does it later)"
+                           : "removing what a failed take left (tsnap gc does it later)");
 }
 
 void Committer::Warn(const Status& status, const char* action) {
