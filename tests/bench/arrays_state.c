@@ -15,6 +15,15 @@ tsnap_array DescribeArray(const BenchRun *run, size_t i) {
   tsnap_array array = TSNAP_ARRAY_INIT;
   array.dtype = TSNAP_UINT64;
   array.data = run->arrays[i];
+  if (run->file_row_bytes != 0) {
+    const BenchPart part = BenchPartOf(run);
+    array.ndim = 2;
+    for (int axis = 0; axis < 2; ++axis) {
+      array.shape[axis] = (int64_t)part.shape[axis];
+      array.offset[axis] = (int64_t)part.offset[axis];
+    }
+    return array;
+  }
   if (run->row_bytes == 0) {
     array.ndim = 1;
     array.shape[0] = (int64_t)(run->array_bytes / 8);
@@ -47,6 +56,10 @@ tsnap_state *BuildState(const BenchRun *run) {
       status = tsnap_state_add_replicated(state, path, &array);
     } else if (strcmp(run->kind, "sharded") == 0) {
       int64_t global_shape[2] = {array.shape[0] * run->size, array.shape[1]};
+      if (run->file_row_bytes != 0) {
+        const BenchPart part = BenchPartOf(run);
+        for (int axis = 0; axis < 2; ++axis) global_shape[axis] = (int64_t)part.whole[axis];
+      }
       status = tsnap_state_add_sharded(state, path, global_shape, &array, 1);
     } else {
       BenchFail(run, run->kind, "is no kind: private, sharded or replicated");

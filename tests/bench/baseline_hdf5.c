@@ -1,8 +1,9 @@
 /* Baseline: one HDF5 file, collective H5Dwrite of each rank's hyperslab, H5Fflush and fsync, or
  * collective H5Dread.
  *
- * Eight datasets of all ranks' arrays one behind the other, contiguous layout, library defaults
- * otherwise. */
+ * A dataset for each array, of all ranks' arrays one behind the other or, with --file-row-bytes, of
+ * rows that are cut as --cut says; contiguous layout, library defaults otherwise. In mode
+ * "independent" each rank writes and reads when it comes to it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
@@ -26,13 +27,25 @@ static hid_t FileAccess(const BenchRun *run) {
 /* Moves all arrays between memory and the open file: creates and writes the datasets, or opens and
  * reads them. */
 static void Move(const BenchRun *run, hid_t file, int writes) {
-  hsize_t words = run->array_bytes / 8, total = words * (hsize_t)run->size,
-          start = words * (hsize_t)run->rank;
+  int ndim = 1;
+  hsize_t words[2] = {run->array_bytes / 8, 0}, total[2] = {words[0] * (hsize_t)run->size, 0},
+          start[2] = {words[0] * (hsize_t)run->rank, 0};
+  if (run->file_row_bytes != 0) {
+    const BenchPart part = BenchPartOf(run);
+    ndim = 2;
+    for (int axis = 0; axis < 2; ++axis) {
+      words[axis] = part.shape[axis];
+      total[axis] = part.whole[axis];
+      start[axis] = part.offset[axis];
+    }
+  }
+  const int independent = strcmp(run->mode, "independent") == 0;
   hid_t transfer = Expect(run, H5Pcreate(H5P_DATASET_XFER), "H5Pcreate");
-  Expect(run, H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE), "H5Pset_dxpl_mpio");
-  hid_t here = Expect(run, H5Screate_simple(1, &words, NULL), "H5Screate_simple");
-  hid_t there = Expect(run, H5Screate_simple(1, &total, NULL), "H5Screate_simple");
-  Expect(run, H5Sselect_hyperslab(there, H5S_SELECT_SET, &start, NULL, &words, NULL),
+  Expect(run, H5Pset_dxpl_mpio(transfer, independent ? H5FD_MPIO_INDEPENDENT : H5FD_MPIO_COLLECTIVE),
+         "H5Pset_dxpl_mpio");
+  hid_t here = Expect(run, H5Screate_simple(ndim, words, NULL), "H5Screate_simple");
+  hid_t there = Expect(run, H5Screate_simple(ndim, total, NULL), "H5Screate_simple");
+  Expect(run, H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, words, NULL),
          "H5Sselect_hyperslab");
   for (size_t i = 0; i < run->array_count; ++i) {
     char name[64];

@@ -11,6 +11,7 @@ import shutil
 import background
 import measure
 import object_store
+import one_file
 from measure import MIB
 from places import places
 from table import Contender, Table, bandwidth_table, interleave, note
@@ -329,7 +330,7 @@ def plan(settings):
 
 
 ALL = {"take": take, "restore": restore, "small": small, "replicated": replicated, "plan": plan, "memory": memory,
-       "async": background.run}
+       "async": background.run, "hdf5": one_file.run}
 
 
 def run_bench(name, settings):

@@ -60,7 +60,8 @@ static void ParseOption(BenchRun *run, const char *name, const char *value) {
                {"--dir", &run->dir},
                {"--kind", &run->kind},
                {"--mode", &run->mode},
-               {"--threads", &run->threads}};
+               {"--threads", &run->threads},
+               {"--cut", &run->cut}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; ++i) {
     if (strcmp(name, texts[i].name) == 0) {
       *texts[i].where = value;
@@ -76,6 +77,8 @@ static void ParseOption(BenchRun *run, const char *name, const char *value) {
     run->row_bytes = number;
   else if (strcmp(name, "--row-used-bytes") == 0)
     run->row_used_bytes = number;
+  else if (strcmp(name, "--file-row-bytes") == 0)
+    run->file_row_bytes = number;
   else if (strcmp(name, "--seed") == 0)
     run->seed = number;
   else if (strcmp(name, "--budget-bytes") == 0)
@@ -130,6 +133,7 @@ void BenchStart(int *argc, char ***argv, BenchRun *run) {
   run->dir = ".";
   run->kind = "private";
   run->mode = "";
+  run->cut = "rows";
   run->array_count = 8;
   run->array_bytes = (size_t)128 << 20;
   run->rounds = 1;
@@ -198,6 +202,23 @@ double BenchSlowest(double seconds) {
 void BenchPath(const BenchRun *run, const char *name, char *path, size_t capacity) {
   int length = snprintf(path, capacity, "%s/%s", run->dir, name);
   if (length < 0 || (size_t)length >= capacity) BenchFail(run, run->dir, "is too long a path");
+}
+
+BenchPart BenchPartOf(const BenchRun *run) {
+  BenchPart part;
+  memset(&part, 0, sizeof part);
+  const uint64_t words = run->array_bytes / 8, row = run->file_row_bytes / 8;
+  const uint64_t ranks = (uint64_t)run->size, rank = (uint64_t)run->rank;
+  const int axis = strcmp(run->cut, "columns") == 0;
+  part.shape[1] = axis == 1 ? row / ranks : row;
+  if (part.shape[1] == 0 || words % part.shape[1] != 0 || row % (axis == 1 ? ranks : 1) != 0)
+    BenchFail(run, "--file-row-bytes", "does not cut an array into whole rows of all ranks");
+  part.shape[0] = words / part.shape[1];
+  part.whole[0] = part.shape[0];
+  part.whole[1] = part.shape[1];
+  part.whole[axis] *= ranks;
+  part.offset[axis] = part.shape[axis] * rank;
+  return part;
 }
 
 uint64_t BenchTotalBytes(const BenchRun *run) {

@@ -26,6 +26,9 @@ typedef struct BenchRun {
   size_t array_bytes;    /* of each rank, each array; a multiple of 8 */
   size_t row_bytes;      /* distance between rows in memory; 0 = contiguous */
   size_t row_used_bytes; /* what of each row belongs to the array; the rest is a ghost layer */
+  size_t file_row_bytes; /* each array is a part of a 2-D one with rows of so many bytes; 0 = of one
+                            with a single axis */
+  const char *cut;       /* and is some of its rows ("rows") or some of its columns ("columns") */
   uint64_t seed;
   uint64_t budget_bytes;
   uint64_t chunk_bytes;
@@ -60,6 +63,13 @@ void BenchPath(const BenchRun *run, const char *name, char *path, size_t capacit
 
 /* The longest time of all ranks, on all ranks. */
 double BenchSlowest(double seconds);
+
+/* The rows and columns, in words of 8 bytes, of this rank's part of a 2-D array of all ranks, and
+ * where in that it begins. */
+typedef struct BenchPart {
+  uint64_t shape[2], offset[2], whole[2];
+} BenchPart;
+BenchPart BenchPartOf(const BenchRun *run);
 
 /* Bytes all ranks hold together (replicated arrays count once). */
 uint64_t BenchTotalBytes(const BenchRun *run);

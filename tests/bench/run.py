@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|async|object|all`, tables on standard output.
+"""tsnap's benches: `run.py take|restore|small|replicated|plan|memory|async|hdf5|object|all`, tables on standard output.
 
 The limit and every baseline are measured in the same run, interleaved with tsnap: each round runs every contender
 once, after one round that is not counted. Programs compare every byte they read back; one that fails makes this exit
@@ -37,7 +37,7 @@ def parse(arguments):
     parser.add_argument("--shm", default="/dev/shm", help="a memory file system; '' leaves it out")
     parser.add_argument("--runs", type=whole, default=5, help="counted rounds")
     parser.add_argument("--ranks", type=whole, default=2)
-    parser.add_argument("--mib", type=whole, default=1024, help="state of each rank (take, restore, replicated, async)")
+    parser.add_argument("--mib", type=whole, default=1024, help="state of each rank (take, restore, replicated, async, hdf5)")
     parser.add_argument("--arrays", type=whole, default=8, help="arrays that it is cut into")
     parser.add_argument("--objects", type=whole, default=100_000, help="arrays of 1 KiB on each rank (small)")
     parser.add_argument("--memory-mib", type=whole, default=2048, help="state of all ranks (memory)")
@@ -53,6 +53,9 @@ def parse(arguments):
     parser.add_argument("--connections", type=whole, default=8, help="of all ranks together, as tsnap has them (object)")
     parser.add_argument("--settle-seconds", type=float, default=5, help="before a clock starts: the server frees what was removed (object)")
     parser.add_argument("--kind", choices=["private", "sharded", "both"], default="both", help="(take, restore)")
+    parser.add_argument("--cut", choices=["rows", "columns", "small", "all"], default="all", help="which of its tables (hdf5)")
+    parser.add_argument("--small-objects", type=whole, default=10_000, help="numbers, and arrays of each of 4 ranks (hdf5)")
+    parser.add_argument("--small-baseline-objects", type=whole, default=2_000, help="those of the baselines, which take long (hdf5)")
     parser.add_argument("--page-aligned", action="store_true", help="arrays begin on pages, not where malloc says")
     parser.add_argument("--keep-caches", action="store_true",
                         help="only the bench's own files leave the page cache, not the whole machine's")

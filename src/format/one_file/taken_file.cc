@@ -68,9 +68,10 @@ class PartWriter final : public StoreWriter {
 }  // namespace
 
 Result<std::shared_ptr<TakenFile>> TakenFile::Open(const std::string& path, FileMap map,
-                                                   StoreCounters* counters) {
+                                                   int direct_io, StoreCounters* counters) {
   std::shared_ptr<TakenFile> file(new TakenFile(path, std::move(map), counters));
   TSNAP_ASSIGN(file->file_, posix::Open(path, O_WRONLY | O_CLOEXEC, "opening"));
+  TSNAP_ASSIGN(file->direct_, DirectFile::Open(path, direct_io));
   return file;
 }
 
@@ -82,11 +83,21 @@ Result<std::unique_ptr<StoreWriter>> TakenFile::Writer(const native::DatasetKey&
   const Box box = key.is_box ? key.box : WholeBox(array.ndim, array.shape);
   if (!Fits(array, box) || (place.place.address == kNoAddress && !IsEmpty(box)))
     return Internal(fmt::format("writing {}: a box does not fit dataset {}", path_, key.number));
-  return std::unique_ptr<StoreWriter>(
-      std::make_unique<PartWriter>(shared_from_this(), place, box));
+  return std::unique_ptr<StoreWriter>(std::make_unique<PartWriter>(shared_from_this(), place, box));
 }
 
 Status TakenFile::WriteAt(uint64_t address, ConstByteSpan bytes) {
+  const uint64_t head = direct_ ? DirectFile::HeadBytes(address, bytes.size()) : bytes.size();
+  TSNAP_TRY(WriteBuffered(address, bytes.first(head)));
+  if (head == bytes.size()) return Status::Ok();
+  TSNAP_ASSIGN(const uint64_t direct, direct_->WriteBlocks(address + head, bytes.subspan(head)));
+  ++counters_->write_calls;
+  counters_->written_bytes += direct;
+  return WriteBuffered(address + head + direct, bytes.subspan(head + direct));
+}
+
+Status TakenFile::WriteBuffered(uint64_t address, ConstByteSpan bytes) {
+  if (bytes.empty()) return Status::Ok();
   uint64_t wrote = 0;
   const Status status = posix::WriteAll(file_.get(), address, bytes, 1, path_, &wrote);
   ++counters_->write_calls;

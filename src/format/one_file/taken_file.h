@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "format/native/names.h"
 #include "format/one_file/dataset.h"
+#include "format/one_file/direct_file.h"
 #include "store/posix/files.h"
 #include "store/store.h"
 
@@ -15,8 +16,9 @@ namespace tsnap::one_file {
 
 class TakenFile : public std::enable_shared_from_this<TakenFile> {
  public:
+  // direct_io: as in posix/direct_io.h.
   static Result<std::shared_ptr<TakenFile>> Open(const std::string& path, FileMap map,
-                                                 StoreCounters* counters);
+                                                 int direct_io, StoreCounters* counters);
 
   // A dataset, or a box of one.
   Result<std::unique_ptr<StoreWriter>> Writer(const native::DatasetKey& key);
@@ -33,10 +35,13 @@ class TakenFile : public std::enable_shared_from_this<TakenFile> {
   TakenFile(std::string path, FileMap map, StoreCounters* counters)
       : path_(std::move(path)), map_(std::move(map)), counters_(counters) {}
 
+  Status WriteBuffered(uint64_t address, ConstByteSpan bytes);
+
   const std::string path_;
   const FileMap map_;
   StoreCounters* const counters_;
   posix::Descriptor file_;
+  std::unique_ptr<DirectFile> direct_;  // or null
 };
 
 // Gives the whole file its blocks: a full disk shows before the writing starts.
