@@ -498,7 +498,7 @@ int main(int argc, char** argv) {
                   {"failed_copy_leaves_nothing", FailedCopyLeavesNothing},
                   {"killed_copy_leaves_nothing_that_counts", KilledCopyLeavesNothingThatCounts},
                   {"hung_storage_is_a_timeout", HungStorageIsATimeout}});
-  // HDF5 keeps a file that the system failed to close, as failed_copy_leaves_nothing makes it fail, and falls over it at exit.
+  // HDF5 keeps a file that the system failed to close, as failed_copy_leaves_nothing makes it fail, and complains of it at exit.
   std::fflush(nullptr);
   std::_Exit(code);
 }
