@@ -39,7 +39,7 @@ typedef struct tsnap_copy_options {
   }
 /* clang-format on */
 
-/* Of the files, or stored objects, that hold the snapshot's data and index. */
+/* Of the files, or stored objects, that hold the snapshot's data and index; an HDF5 file is one. */
 typedef struct tsnap_copy_result {
   size_t struct_size;
   int64_t objects_copied;
@@ -65,9 +65,10 @@ typedef struct tsnap_copy_result {
 /* clang-format on */
 
 /*
- * Copies the snapshot at from_url to the place to_url. The copy has the same id and is the same
- * byte for byte; it exists if and only if this call commits it, and until then a snapshot that was
- * there before stays whole. Bytes are copied as they are: whether they are good, only verify asks.
+ * Copies the snapshot at from_url to the place to_url. Between folders, memory and object stores
+ * the copy has the same id and is the same byte for byte; it exists if and only if this call
+ * commits it, and until then a snapshot that was there before stays whole. Bytes are copied as they
+ * are: whether they are good, only verify asks.
  *
  * A copy that failed or was killed is taken up again by the same call: what had arrived whole is
  * not copied twice. Where it is not, tsnap_gc removes it after a day. When this snapshot is at
@@ -76,6 +77,14 @@ typedef struct tsnap_copy_result {
  * within to_config's memory budget. Of two copies of one snapshot to one place at once, the one
  * that began first fails.
  *
+ * Where one of the two is an HDF5 file ("hdf5://run.h5", or a path that ends in ".h5"), the bytes
+ * lie otherwise at the copy, so it is converted: the same objects with the same values, ranks,
+ * attributes and metadata, under a new id, without a codec. All of it is checked as it is read, and
+ * passes through this process; every element is stored once. A failed conversion leaves nothing,
+ * and begins anew when it is asked for again; a snapshot that is at to_url needs overwrite. Files
+ * that tsnap has not written can be copied from (they have no checksums; the copy has), and are
+ * never replaced.
+ *
  * Each place has a configuration of its own: from_config says how from_url is reached, to_config
  * how to_url is, and what else there is to say (budget, concurrency, timeouts, log). Both, options
  * and out may be NULL.
@@ -83,9 +92,11 @@ typedef struct tsnap_copy_result {
  * Not collective, needs no MPI; any thread; borrows everything for the call; errors:
  * TSNAP_E_NOT_FOUND (no snapshot at from_url, or it was replaced or removed meanwhile),
  * TSNAP_E_EXISTS (another snapshot is at to_url and overwrite is off, or another job was faster),
- * TSNAP_E_CORRUPT (the commit record is damaged, a file is missing or truncated, or verify found
- * damage), TSNAP_E_INVALID (bad URL; both are the same place), TSNAP_E_UNSUPPORTED (URL not built
- * in; newer format), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH, TSNAP_E_NETWORK, TSNAP_E_TIMEOUT.
+ * TSNAP_E_CORRUPT (the commit record is damaged, a file is missing or truncated, or verify or a
+ * conversion found damage), TSNAP_E_INVALID (bad URL; both are the same place), TSNAP_E_UNSUPPORTED
+ * (URL not built in; HDF5 is not installed; newer format; the bytes are of the other byte order,
+ * which no HDF5 file of tsnap's holds), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH,
+ * TSNAP_E_NETWORK, TSNAP_E_TIMEOUT.
  */
 TSNAP_API int32_t tsnap_copy(const char *from_url, const tsnap_config *from_config,
                              const char *to_url, const tsnap_config *to_config,

@@ -5,7 +5,8 @@
  * "<rank>/<path>", replicated and sharded ones their own. It knows nothing of states.
  *
  * URLs: a plain path or fs://path; s3://bucket/prefix, gs://bucket/prefix (also gcs://), where they
- * are built in; mem://name (this process only, for tests).
+ * are built in; hdf5://path or a path that ends in ".h5", one HDF5 file, where that is built in;
+ * mem://name (this process only, for tests).
  */
 #ifndef TSNAP_SNAPSHOT_H_
 #define TSNAP_SNAPSHOT_H_
@@ -42,7 +43,7 @@ typedef struct tsnap_snapshot_info {
   const char *id;               /* unique to this snapshot; the strings live until close */
   const char *metadata;         /* of tsnap_take_options; "" if there was none */
   const char *library_version;  /* that took it */
-  const char *format;           /* name and version of the format */
+  const char *format;           /* name and version: "native 1", "hdf5 3"; "hdf5": not tsnap's */
   int64_t created_unix_seconds; /* when it was committed */
   int64_t world_size;           /* ranks that took it */
   int64_t object_count;
@@ -102,8 +103,8 @@ typedef struct tsnap_object_info {
 /* Where some of an object's bytes rest: one box of it, in one run of bytes of one file. */
 typedef struct tsnap_extent_info {
   size_t struct_size;
-  const char *file;      /* relative to the snapshot; lives until close */
-  int64_t writer;        /* the rank that wrote it */
+  const char *file;      /* relative to the snapshot, or a dataset of it; lives until close */
+  int64_t writer;        /* the rank that wrote it; -1: not recorded (shared objects in HDF5 files) */
   uint64_t offset_bytes; /* of its first byte in the file */
   uint64_t stored_bytes; /* in the file */
   uint64_t bytes;        /* of the box; more than stored_bytes where compression pays */

@@ -34,7 +34,7 @@ enum {
 typedef struct tsnap_take_options {
   size_t struct_size;
   int32_t overwrite;         /* switch, default off: replace a snapshot that is there */
-  int32_t codec;             /* TSNAP_CODEC_... */
+  int32_t codec;             /* TSNAP_CODEC_...; none in HDF5 files */
   int32_t verify_replicated; /* TSNAP_REPLICATED_CHECK_...; 0 = shape */
   /* Switch, default on: durable when the take has ended well. Off with overwrite, a crash of the
      machine soon after can lose both snapshots: the old one is removed and the new one not yet on
@@ -77,11 +77,11 @@ typedef struct tsnap_take_options {
  * (a snapshot is there and overwrite is off, or another take was faster), TSNAP_E_MISMATCH (ranks
  * pass different URLs or options or call different functions; boxes leave gaps or overlap;
  * replicated objects differ), TSNAP_E_INVALID (a bad URL; a replicate glob that matches nothing),
- * TSNAP_E_UNSUPPORTED (URL or codec not built in), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH,
- * TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and
- * TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist, and the context is
- * broken: it can only be closed. Where it was the storage that stalled, a thread may still read the
- * state's memory: do not unmap it before the process ends.
+ * TSNAP_E_UNSUPPORTED (URL or codec not built in; a codec in an HDF5 file), TSNAP_E_IO,
+ * TSNAP_E_NO_SPACE, TSNAP_E_AUTH, TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI,
+ * TSNAP_E_BUSY, and TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist,
+ * and the context is broken: it can only be closed. Where it was the storage that stalled, a thread
+ * may still read the state's memory: do not unmap it before the process ends.
  */
 TSNAP_API int32_t tsnap_take(tsnap_context *ctx, const char *url, tsnap_state *state,
                              const tsnap_take_options *options);

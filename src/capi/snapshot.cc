@@ -192,7 +192,8 @@ Status ExtentAt(tsnap_snapshot* snapshot, const char* path, int64_t index, tsnap
                snapshot->snapshot->ExtentAt(*object, static_cast<uint64_t>(index)));
   tsnap_extent_info full = TSNAP_EXTENT_INFO_INIT;
   full.file = FileOf(snapshot, *extent);
-  full.writer = extent->writer;
+  // In one file it is the number of a dataset.
+  full.writer = snapshot->snapshot->record().datasets ? object->meta.rank : extent->writer;
   full.offset_bytes = extent->offset;
   full.stored_bytes = extent->stored_bytes;
   full.bytes = extent->raw_bytes;

@@ -9,6 +9,7 @@
 #include "core/read_again.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 
 namespace tsnap {
 
@@ -17,6 +18,8 @@ namespace {
 Result<native::CommitRecord> ReadRecordOnce(Store& store, Version* version, Bytes* out) {
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
+    if (store.traits().datasets)
+      return NotFound(fmt::format("there is no snapshot at {}: there is no such file", store.url()));
     // An object store says whether it is the whole place that is missing: a bucket is never made.
     const std::string reason =
         store.traits().whole_objects() ? fmt::format(" ({})", text.status().message()) : "";
@@ -28,6 +31,10 @@ Result<native::CommitRecord> ReadRecordOnce(Store& store, Version* version, Byte
   Result<native::CommitRecord> record = native::DecodeRecord(*text);
   if (!record.ok())
     return std::move(record).status().While("reading the commit record of", store.url());
+  if (record->datasets != store.traits().datasets)
+    return Corrupt(fmt::format("the commit record of {} is damaged: it belongs to another kind of "
+                               "place",
+                               store.url()));
   *out = std::move(text).value();
   return record;
 }
@@ -43,13 +50,20 @@ Result<native::CommitRecord> ReadRecord(Store& store, Version* version, Bytes* o
   return ReadAgainIfDamaged(store, [&] { return ReadRecordOnce(store, version, out); });
 }
 
+bool IsForeign(Store& store, const Result<native::CommitRecord>& record) {
+  if (record.ok()) return record->foreign;
+  one_file::OneFileStore* const file = one_file::AsOneFile(store);
+  return file != nullptr && record.status().code() == Code::kCorrupt && !file->MayBeOurs();
+}
+
 Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
   Version seen;
   Result<native::CommitRecord> existing = ReadRecord(*store_, &seen);
   *there = existing.ok() && existing->id == own_id;
   if (*there) return Status::Ok();
-  if (existing.ok() && existing->foreign) {
-    return Exists(fmt::format("{} {}: it is an HDF5 file that tsnap has not written, which is never "
+  const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
+  if (IsForeign(*store_, existing)) {
+    return Exists(fmt::format("{} {}: it is a file that tsnap has not written, which is never "
                               "replaced; {} to another place",
                               work_.action, store_->url(), work_.name));
   }
@@ -58,7 +72,6 @@ Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
         "{} {}: it holds a snapshot already; {} to another place, or switch overwrite on",
         work_.action, store_->url(), work_.name));
   }
-  const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
   if (damaged && !overwrite) {
     return Exists(
         fmt::format("{} {}: it holds a damaged snapshot already ({}); switch overwrite on to "
@@ -77,7 +90,7 @@ Status Committer::Open(bool overwrite) {
   bool there = false;
   TSNAP_TRY(Look(id, overwrite, &there));
   id_ = std::move(id);
-  return WriteMarker().While("writing the marker of the take");
+  return WriteMarker().While("writing the marker of the", work_.name);
 }
 
 Status Committer::LookForCopy(const std::string& id, bool overwrite, bool* there) {
@@ -109,8 +122,7 @@ void Committer::Refresh() {
     TSNAP_TRY(CheckMarker());  // what gc removed stays removed
     return WriteMarker();
   });
-  Warn(refreshed,
-       owner_.empty() ? "refreshing the marker of a take" : "refreshing the marker of a copy");
+  Warn(refreshed, IsCopy() ? "refreshing the marker of a copy" : "refreshing the marker of a take");
 }
 
 Status Committer::CheckMarker() const {
@@ -204,7 +216,8 @@ void Committer::Abandon() {
     }
     return store_->RemoveAll(id_ + "/");
   });
-  Warn(abandoned, "removing what a failed take left (tsnap gc does it later)");
+  Warn(abandoned, IsCopy() ? "removing what a failed copy left (tsnap gc does it later)"
+                           : "removing what a failed take left (tsnap gc does it later)");
 }
 
 void Committer::Warn(const Status& status, const char* action) {

@@ -13,7 +13,8 @@
 //
 // A copy keeps the id of its source, so that what an interrupted one has copied serves the next one
 // (core/copy.h): LookForCopy and Claim stand in for Open. Its marker names its owner; whoever finds
-// another's name there has lost the place.
+// another's name there has lost the place. A copy that converts (core/convert.h) is opened as a
+// take is.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,10 @@
 #include "store/store.h"
 
 namespace tsnap {
+
+// What was read of the record at a place belongs to a file that tsnap has not written: such are
+// neither replaced nor removed.
+bool IsForeign(Store& store, const Result<native::CommitRecord>& record);
 
 class Committer {
  public:
@@ -69,6 +74,7 @@ class Committer {
   Status Look(const std::string& own_id, bool overwrite, bool* there);
   Status WriteMarker();
   bool MarkerIsOld() const;
+  bool IsCopy() const { return work_.name == kCopy.name; }
   Status Settle(Status failure);
   void Warn(const Status& status, const char* action);
 

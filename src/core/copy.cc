@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/protect.h"
 #include "core/commit.h"
+#include "core/convert.h"
 #include "core/copy_journal.h"
 #include "core/snapshot.h"
 #include "engine/copy_objects.h"
 #include "engine/engine.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 #include "format/open_place.h"
 
 namespace tsnap {
@@ -441,6 +443,8 @@ std::string ServiceOf(const Knobs& knobs) { return knobs.s3_endpoint + " " + kno
 
 Status CopySnapshot(const CopyEnd& from, const CopyEnd& to, const Knobs& knobs, const Log& log,
                     const CopyOptions& options, CopyResult* result) {
+  if (one_file::IsOneFile(from.url) || one_file::IsOneFile(to.url))
+    return ConvertSnapshot(from, to, knobs, log, options, result);
   return Protect([&] { return CopyStory(from, to, knobs, log, options).Run(result); });
 }
 

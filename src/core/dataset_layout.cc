@@ -1,8 +1,6 @@
 #include "core/dataset_layout.h"
 
 #include <algorithm>
-#include <map>
-#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -11,29 +9,15 @@
 #include "base/checksum.h"
 #include "base/protect.h"
 #include "core/agree.h"
+#include "core/dataset_group.h"
 #include "core/dataset_naming.h"
 #include "core/index_exchange.h"
 #include "core/mailbox.h"
-#include "format/one_file/box_runs.h"
 #include "format/one_file/one_file_store.h"
 
 namespace tsnap {
 
 namespace {
-
-using one_file::RankRow;
-
-// The commit record besides its list of parts and the user's text, and what a part adds; in JSON.
-constexpr uint64_t kRecordBytes = 2048, kRecordBytesOfPart = 64;
-
-uint64_t Items(const ObjectMeta& meta) { return Volume(WholeBox(meta.ndim, meta.shape)); }
-
-// What an owner knows of one dataset.
-struct Group {
-  DatasetRecord record;
-  std::map<int64_t, ObjectMeta> ranks;  // of a private one: who has what
-  std::vector<RankRow> rows;
-};
 
 class Layout {
  public:
@@ -77,7 +61,7 @@ class Layout {
       });
     }
     return out.Exchange(comm_, std::move(local), [&](int, IndexPart part) {
-      for (ObjectRecord& record : part.objects) Collect(std::move(record));
+      for (ObjectRecord& record : part.objects) AddToGroup(std::move(record), &groups_);
       return Status::Ok();
     });
   }
@@ -89,25 +73,14 @@ class Layout {
     return extent;
   }
 
-  void Collect(ObjectRecord record) {
-    Group& group = groups_[DatasetId(record.meta)];
-    if (record.meta.kind == Kind::kPrivate) {
-      const int64_t rank = record.meta.rank;
-      if (group.ranks.empty()) group.record = record;
-      group.ranks.emplace(rank, std::move(record.meta));
-    } else if (group.record.meta.path.empty()) {
-      group.record = std::move(record);
-    }
-  }
-
   // Step 2: where each rank's own begins, in elements.
   Status AnswerRanks() {
     Mailbox out;
     Status local = Protect([&] {
       for (auto& [id, group] : groups_) {
         if (group.ranks.empty()) continue;
-        TSNAP_TRY(Pack(&group));
-        for (const RankRow& row : group.rows) {
+        TSNAP_TRY(PackRanks(&group));
+        for (const one_file::RankRow& row : group.rows) {
           ObjectRecord& answer = out.For(static_cast<int>(row.rank)).objects.emplace_back();
           answer.meta.path = group.record.meta.path;
           answer.raw_bytes = static_cast<uint64_t>(row.begin);
@@ -117,32 +90,9 @@ class Layout {
       return Status::Ok();
     });
     return out.Exchange(comm_, std::move(local), [&](int, IndexPart part) {
-      for (const ObjectRecord& answer : part.objects)
-        begins_[answer.meta.path] = answer.raw_bytes;
+      for (const ObjectRecord& answer : part.objects) begins_[answer.meta.path] = answer.raw_bytes;
       return Status::Ok();
     });
-  }
-
-  static Status Pack(Group* group) {
-    int64_t total = 0;
-    for (const auto& [rank, meta] : group->ranks) {
-      const auto count = static_cast<int64_t>(Items(meta));
-      group->rows.push_back({rank, total, count, meta.ndim, meta.shape});
-      if (!CheckedAdd(total, count, &total)) return TooLarge(meta);
-    }
-    ObjectMeta& meta = group->record.meta;
-    meta.rank = 0;
-    meta.ndim = 1;
-    meta.shape = {total};
-    group->record.extents.clear();
-    group->record.box_count = static_cast<int64_t>(group->rows.size());
-    return CheckBox(WholeBox(1, meta.shape), meta.item_bytes).ok() ? Status::Ok() : TooLarge(meta);
-  }
-
-  static Status TooLarge(const ObjectMeta& meta) {
-    return Invalid(fmt::format("private object \"{}\" of all ranks together is too large for one "
-                               "dataset",
-                               meta.path));
   }
 
   // Step 3: the datasets' records, sorted, on all ranks; a place in the list is the number.
@@ -183,7 +133,7 @@ class Layout {
                      Numbers& numbers = numbers_[DatasetId(meta)];
                      numbers.dataset = i;
                      if (meta.kind == Kind::kPrivate) numbers.table = count + tables++;
-                     if (!meta.fill.empty()) filled_.push_back({i, meta.fill, Items(meta)});
+                     if (!meta.fill.empty()) filled_.push_back({i, meta.fill, ItemsOf(meta)});
                    }
                    return Status::Ok();
                  }));
@@ -199,23 +149,10 @@ class Layout {
       const auto found = numbers_.find(DatasetId(meta));
       if (found == numbers_.end())
         return Internal(fmt::format("object \"{}\" has no dataset", meta.path));
-      const one_file::StoredArray array{meta.item_bytes, meta.ndim, meta.shape};
-      ExtentPlace& place = places_.emplace_back();
-      place.dataset = found->second.dataset;
-      if (one_file::IsOneRun(array, extent.box, &place.offset)) {
-        place.slab = native::SlabNames::kRun;
-      } else {
-        place.slab = native::SlabNames::kBox;
-        TSNAP_TRY(one_file::ForEachRun(array, extent.box, 0, 1,
-                                       [&](uint64_t, uint64_t stored, uint64_t) {
-                                         place.offset = stored;
-                                         return Status::Ok();
-                                       }));
-      }
-      if (meta.kind != Kind::kPrivate) continue;
-      if (place.slab != native::SlabNames::kRun)
-        return Internal(fmt::format("private object \"{}\" is cut into boxes", meta.path));
-      place.offset += begins_[meta.path] * static_cast<uint64_t>(meta.item_bytes);
+      const uint64_t begin = meta.kind == Kind::kPrivate ? begins_[meta.path] : 0;
+      TSNAP_ASSIGN(const ExtentPlace place,
+                   PlaceInDataset(meta, extent.box, found->second.dataset, begin));
+      places_.push_back(place);
     }
     return Status::Ok();
   }
@@ -227,8 +164,8 @@ class Layout {
       extents = ExtentsAt(job_.plan.plan, places_);
       return Status::Ok();
     });
-    IndexJob index{job_.engine,    job_.store, job_.id,  job_.placement, /*durable=*/false,
-                   &job_.objects, &job_.plan, &extents};
+    IndexJob index{job_.engine,       job_.store,    job_.id,    job_.placement,
+                   /*durable=*/false, &job_.objects, &job_.plan, &extents};
     index.only_measure = true;
     return WriteIndex(comm_, index, local, summary);
   }
@@ -242,9 +179,7 @@ class Layout {
       plan->datasets = std::move(specs_);
       plan->notes = job_.notes;
       for (const native::PartInfo& part : index.parts) plan->index_bytes.push_back(part.bytes);
-      // JSON writes one byte as six at worst.
-      plan->record_bytes =
-          kRecordBytes + kRecordBytesOfPart * index.parts.size() + 6 * job_.metadata_bytes;
+      plan->record_bytes = RoomForRecord(index.parts.size(), job_.metadata_bytes);
       plan->alignment = job_.engine.knobs().hdf5_alignment_bytes;
       const auto map = std::make_shared<one_file::FileMap>();
       TSNAP_TRY(job_.engine.Watched(
@@ -271,58 +206,24 @@ class Layout {
   Status WriteTables() {
     for (const auto& [id, group] : groups_) {
       if (group.rows.empty()) continue;
-      const std::string key =
-          native::DatasetKeyText(job_.id, {numbers_[id].table, /*is_box=*/false, {}});
-      TSNAP_TRY(job_.engine.Watched(
-          [store = job_.store, key, rows = std::make_shared<std::vector<RankRow>>(group.rows)] {
-            const ConstByteSpan bytes = std::as_bytes(std::span(*rows));
-            TSNAP_ASSIGN(const std::unique_ptr<StoreWriter> writer, store->Create(key, 0));
-            TSNAP_TRY(writer->WriteAt(0, bytes));
-            return writer->Finish(bytes.size(), /*durable=*/false);
-          },
-          job_.store));
+      TSNAP_TRY(WriteRankTable(job_.engine, job_.store, job_.id, numbers_[id].table, group.rows));
     }
     return Status::Ok();
   }
 
   // Each rank has its share of every dataset that is filled.
   Status WriteFills() {
-    const auto size = static_cast<uint64_t>(comm_.size()), rank = static_cast<uint64_t>(comm_.rank());
-    for (const Filled& filled : filled_) {
+    const auto size = static_cast<uint64_t>(comm_.size()),
+               rank = static_cast<uint64_t>(comm_.rank());
+    for (const FilledDataset& filled : filled_) {
       const uint64_t begin = filled.items / size * rank + std::min(filled.items % size, rank);
       const uint64_t count = filled.items / size + (rank < filled.items % size ? 1 : 0);
       if (count == 0) continue;
-      const std::string key = native::DatasetKeyText(job_.id, {filled.dataset, false, {}});
-      TSNAP_TRY(job_.engine.Watched(
-          [store = job_.store, key, item = std::make_shared<Bytes>(filled.item), begin, count] {
-            return Repeat(*store, key, *item, begin, count);
-          },
-          job_.store));
+      TSNAP_TRY(WriteFill(job_.engine, job_.store, job_.id, filled, begin, count));
     }
     return Status::Ok();
   }
 
-  static Status Repeat(Store& store, const std::string& key, const Bytes& item, uint64_t begin,
-                       uint64_t count) {
-    const uint64_t at_once =
-        std::clamp<uint64_t>(kLargeExtentBytes / item.size(), 1, std::max<uint64_t>(count, 1));
-    Bytes many;
-    many.reserve(at_once * item.size());
-    for (uint64_t i = 0; i < at_once; ++i) many.insert(many.end(), item.begin(), item.end());
-    TSNAP_ASSIGN(const std::unique_ptr<StoreWriter> writer, store.Create(key, 0));
-    for (uint64_t done = 0; done < count; done += at_once) {
-      const uint64_t bytes = std::min(at_once, count - done) * item.size();
-      TSNAP_TRY(writer->WriteAt((begin + done) * item.size(), ConstByteSpan(many).first(bytes)));
-      store.counters().moved_bytes += bytes;
-    }
-    return Status::Ok();
-  }
-
-  struct Filled {
-    uint32_t dataset = 0;
-    Bytes item;
-    uint64_t items = 0;  // in the dataset
-  };
   struct Numbers {
     uint32_t dataset = 0, table = 0;
   };
@@ -330,10 +231,10 @@ class Layout {
   Comm& comm_;
   const LayoutJob& job_;
   std::vector<ExtentPlace>& places_;
-  std::map<std::string, Group> groups_;  // of the paths that this rank owns, by DatasetId
+  DatasetGroups groups_;                              // of the paths that this rank owns
   std::unordered_map<std::string, uint64_t> begins_;  // of this rank's private objects, by path
   std::unordered_map<std::string, Numbers> numbers_;  // by DatasetId
-  std::vector<Filled> filled_;                        // datasets with a fill value
+  std::vector<FilledDataset> filled_;                 // datasets with a fill value
   std::vector<one_file::DatasetSpec> specs_;          // on rank 0
   std::vector<uint32_t> table_numbers_;               // on rank 0
 };

@@ -67,6 +67,14 @@ std::string OrderText(const AxisOrder& order, int ndim) {
   return rows ? "row-major" : columns ? "column-major" : axes;
 }
 
+// Names that tsnap's own attributes have, and those that HDF5 itself has a use for: it fails over a
+// text in their place.
+bool IsReserved(const std::string& name) {
+  return name.starts_with("tsnap_") || name == "DIMENSION_LABELS" || name == "DIMENSION_LIST" ||
+         name == "REFERENCE_LIST";
+}
+
+// An attribute of the user's with a reserved name is in the index only.
 std::vector<one_file::Note> NotesOf(const DatasetRecord& record, const std::string& table) {
   const ObjectMeta& meta = record.meta;
   std::vector<one_file::Note> notes = {
@@ -80,7 +88,7 @@ std::vector<one_file::Note> NotesOf(const DatasetRecord& record, const std::stri
   if (!record.extents.empty() && meta.ndim > 1)
     notes.push_back({"tsnap_memory_order", OrderText(record.extents[0].order, meta.ndim)});
   for (const auto& [name, value] : meta.attributes) {
-    notes.push_back({name, value});
+    if (!IsReserved(name)) notes.push_back({name, value});
     // What HDF5's dimension scales call the names of dimensions.
     if (name != "dimension_names") continue;
     std::vector<std::string> labels = Split(value);

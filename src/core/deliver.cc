@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "format/native/names.h"
 #include "plan/box_pairs.h"
 #include "stage/stager.h"
 
@@ -113,6 +114,25 @@ Status CheckDisjoint(const ObjectMeta& meta, const std::vector<Box>& boxes) {
     return false;
   });
   return overlap;
+}
+
+Status CheckComplete(const ObjectRecord& object, uint64_t found_bytes) {
+  uint64_t all_bytes = object.raw_bytes;
+  if (object.meta.coverage != Coverage::kSparse) {
+    all_bytes = Volume(WholeBox(object.meta.ndim, object.meta.shape)) *
+                static_cast<uint64_t>(object.meta.item_bytes);
+  }
+  if (found_bytes == all_bytes) return Status::Ok();
+  return Corrupt(fmt::format("the index of object \"{}\" lists {} bytes of it, which is not all",
+                             QualifiedPath(object.meta), found_bytes));
+}
+
+Extent Narrowed(const Extent& extent, const Box& part, int64_t item_bytes) {
+  Extent narrowed = extent;
+  narrowed.slab = native::SlabNames::kBox;
+  narrowed.box = part;
+  narrowed.raw_bytes = narrowed.stored_bytes = Volume(part) * static_cast<uint64_t>(item_bytes);
+  return narrowed;
 }
 
 Status AddObjectReads(const ObjectRecord& record, const std::vector<Extent>& extents,

@@ -36,6 +36,10 @@ Status CheckExtents(const ObjectMeta& meta, const std::vector<Extent>& extents);
 // is. The boxes are not empty.
 Status CheckDisjoint(const ObjectMeta& meta, const std::vector<Box>& boxes);
 
+// What the extents of an object must add up to: kCorrupt when it is something else.
+Status CheckComplete(const ObjectRecord& object, uint64_t found_bytes);
+// An extent without checksums, which need whole blocks: just the part that is wanted.
+Extent Narrowed(const Extent& extent, const Box& part, int64_t item_bytes);
 // Reads for all boxes of an object from the extents that meet them. Sparse objects are filled first
 // where nothing is stored; for others a gap is kCorrupt.
 Status AddObjectReads(const ObjectRecord& record, const std::vector<Extent>& extents,

@@ -14,6 +14,16 @@ namespace tsnap {
 
 namespace {
 
+bool HoldsUnchecked(const IndexPart& part) {
+  const auto any = [](const auto& records) {
+    for (const auto& record : records)
+      for (const Extent& extent : record.extents)
+        if (extent.unchecked) return true;
+    return false;
+  };
+  return any(part.objects) || any(part.tiles);
+}
+
 Result<IndexPart> LoadOnce(Store& store, const native::CommitRecord& record, uint64_t number) {
   const native::PartInfo& info = record.parts[number];
   if (info.bytes == 0) return IndexPart();
@@ -28,6 +38,10 @@ Result<IndexPart> LoadOnce(Store& store, const native::CommitRecord& record, uin
   }
   Result<IndexPart> part = native::DecodeIndexPart(bytes);
   if (!part.ok()) return std::move(part).status().While("reading index part", key);
+  // Only what was made of a foreign file goes unverified.
+  if (!record.foreign && HoldsUnchecked(*part))
+    return Corrupt(fmt::format("index part {} of {} lists extents without checksums", key,
+                               store.url()));
   return part;
 }
 

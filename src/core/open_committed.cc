@@ -25,17 +25,18 @@ namespace {
 
 // Where the datasets of one file lie: one rank asks HDF5.
 Status SpreadMap(Comm& comm, Engine& engine, const std::shared_ptr<Store>& store) {
-  const auto wire = std::make_shared<Bytes>();
+  Bytes bytes;
   const Status local = Protect([&] {
     if (comm.rank() != 0) return Status::Ok();
-    return engine.Watched([store, wire] {
+    const auto wire = std::make_shared<Bytes>();
+    TSNAP_TRY(engine.Watched([store, wire] {
       TSNAP_ASSIGN(const one_file::FileMap map, one_file::AsOneFile(*store)->Map());
       *wire = one_file::EncodeMap(map);
       return Status::Ok();
-    });
+    }));
+    bytes = std::move(*wire);
+    return Status::Ok();
   });
-  Bytes bytes;
-  if (local.ok()) bytes = std::move(*wire);
   TSNAP_TRY(BroadcastBytes(comm, local, &bytes));
   return Agree(comm, Protect([&] {
                  TSNAP_ASSIGN(one_file::FileMap map, one_file::DecodeMap(bytes));

@@ -43,15 +43,6 @@ Status CheckTarget(const ObjectMeta& meta, const ReadTarget& target, Box* box) {
   return Status::Ok();
 }
 
-// Without checksums, which need whole blocks, just what is wanted can be read.
-Extent Narrowed(const Extent& extent, const Box& part, int64_t item_bytes) {
-  Extent narrowed = extent;
-  narrowed.slab = native::SlabNames::kBox;
-  narrowed.box = part;
-  narrowed.raw_bytes = narrowed.stored_bytes = Volume(part) * static_cast<uint64_t>(item_bytes);
-  return narrowed;
-}
-
 }  // namespace
 
 Result<std::vector<Extent>> Snapshot::ExtentsMeeting(const ObjectRecord& object, const Box& box) {

@@ -10,6 +10,7 @@
 #include "core/snapshot.h"
 #include "format/native/marker.h"
 #include "format/native/names.h"
+#include "format/one_file/one_file_store.h"
 #include "format/open_place.h"
 
 namespace tsnap {
@@ -105,7 +106,8 @@ class Collector {
       return Status::Ok();
     }));
     TSNAP_ASSIGN(const bool committed, IsCommitted(prefix, id));
-    if (committed) return Status::Ok();
+    // Of one file nothing is left here when it has its name, unless its take died just then.
+    if (committed && !store_.traits().datasets) return Status::Ok();
     // A folder that shows nothing may be a take that is about to write its marker, or one that died
     // then.
     if (!any) return options_.dry_run ? Status::Ok() : store_.RemoveEmptyFolders(folder, Limit());
@@ -159,7 +161,7 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   std::string id;
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
-  if (record.ok() && record->foreign)
+  if (IsForeign(*store, record))
     return Invalid(fmt::format(
         "removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {

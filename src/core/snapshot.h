@@ -49,6 +49,8 @@ class Snapshot {
   const std::string& url() const { return store_->url(); }
   Store& store() { return *store_; }
 
+  // So that what asks for it later need not read it.
+  Status LoadIndexPart(uint64_t number) { return Part(number).status(); }
   // All objects, sorted by qualified path; loads the whole index at the first call. The reference
   // lives as long as the snapshot.
   Result<const std::vector<const ObjectRecord*>*> Objects();

@@ -17,6 +17,7 @@
 #include "core/agree.h"
 #include "core/claims.h"
 #include "core/commit.h"
+#include "core/dataset_group.h"
 #include "core/dataset_layout.h"
 #include "core/deliver.h"
 #include "core/describe.h"
@@ -338,7 +339,13 @@ class TakeStory {
     plan_ = context_.planned().plan;
     std::vector<one_file::Note> notes;
     const Status local = Protect([&] {
-      notes = NotesOfFile(comm);
+      native::CommitRecord record;
+      record.id = id_;
+      record.world_size = comm.size();
+      record.created_unix_seconds = UnixSeconds();
+      record.metadata = options_.metadata;
+      record.has_metadata = options_.has_metadata;
+      notes = NotesOfFile(record);
       return Status::Ok();
     });
     const LayoutJob job{engine_,
@@ -350,18 +357,6 @@ class TakeStory {
                         std::move(notes),
                         options_.metadata.size()};
     return LayOutDatasets(comm, job, local, &places_);
-  }
-
-  std::vector<one_file::Note> NotesOfFile(const Comm& comm) const {
-    std::vector<one_file::Note> notes = {
-        {"tsnap_format_version", int64_t{native::kFormatVersion}},
-        {"tsnap_library_version", std::string(TSNAP_VERSION_TEXT)},
-        {"tsnap_id", id_},
-        {"tsnap_world_size", int64_t{comm.size()}},
-        {"tsnap_created_unix_seconds", UnixSeconds()},
-    };
-    if (options_.has_metadata) notes.push_back({"tsnap_metadata", options_.metadata});
-    return notes;
   }
 
   native::SlabNames Slabs() const {

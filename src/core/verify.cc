@@ -32,14 +32,6 @@ std::vector<Extent> AtHome(const ObjectRecord& object, const TileRecord& tile) {
   return home;
 }
 
-// What the extents of an object must add up to.
-bool IsComplete(const ObjectRecord& object, uint64_t found_bytes) {
-  if (object.meta.coverage == Coverage::kSparse) return found_bytes == object.raw_bytes;
-  const uint64_t whole = Volume(WholeBox(object.meta.ndim, object.meta.shape)) *
-                         static_cast<uint64_t>(object.meta.item_bytes);
-  return found_bytes == whole;
-}
-
 }  // namespace
 
 Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
@@ -79,11 +71,7 @@ Status Snapshot::Verify(std::vector<std::string>* bad_paths) {
     std::vector<Status> outcomes;
     Status status = ReadExtents(engine_, std::move(job), within, &outcomes);
     if (status.ok()) status = CheckDisjoint(object->meta, boxes);
-    if (status.ok() && !IsComplete(*object, found_bytes)) {
-      status =
-          Corrupt(fmt::format("the index of object \"{}\" lists {} bytes of it, which is not all",
-                              QualifiedPath(object->meta), found_bytes));
-    }
+    if (status.ok()) status = CheckComplete(*object, found_bytes);
     done_bytes += object->stored_bytes;
     if (status.ok()) continue;
     if (status.code() == Code::kTimeout || status.code() == Code::kNoMemory) return status;

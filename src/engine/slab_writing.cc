@@ -38,7 +38,7 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
   for (const PlannedExtent& planned : plan_.extents) {
     Extent& extent = extents_.emplace_back();
     extent.writer = job_.writer;
-    extent.slab = planned.slab;
+    extent.slab = job_.first_slab + planned.slab;
     extent.offset = planned.offset;
     extent.raw_bytes = extent.stored_bytes = planned.raw_bytes;
     extent.box = planned.box;
@@ -155,7 +155,7 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
 }
 
 std::string SlabWriting::KeyOf(uint32_t number) const {
-  if (job_.places.empty()) return job_.slabs.Key(job_.writer, number);
+  if (job_.places.empty()) return job_.slabs.Key(job_.writer, job_.first_slab + number);
   const Segment& first = plan_.segments[slabs_[number].first_segment];
   return job_.slabs.Key(extents_[plan_.pieces[first.first_piece].extent]);
 }

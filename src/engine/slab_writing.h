@@ -50,6 +50,7 @@ struct WriteJob {
   bool durable = true;
   // In a file of datasets: parallel to the plan's extents, each of which is a slab of the plan.
   std::vector<ExtentPlace> places;
+  uint32_t first_slab = 0;  // the number of the plan's first slab among the writer's
 };
 
 // A buffer of the pool that neighbouring segments share: those that are smaller than a buffer would

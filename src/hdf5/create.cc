@@ -47,8 +47,10 @@ class Creator {
 
   Status MakeFile(const std::string& path) {
     Handle access = FileAccess(plan_.alignment);
-    // The usual driver insists on the file's real name, which an image has not.
-    if (access.ok() && H5Pset_fapl_stdio(access.get()) < 0)
+    // The usual driver insists on the file's real name, which an image has not. HDF5 1.8 and later
+    // read the file; groups of many members are B-trees.
+    if (access.ok() && (H5Pset_fapl_stdio(access.get()) < 0 ||
+                        H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) < 0))
       return Failure(Code::kInternal, "preparing an HDF5 file");
     Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     link_ = LinkCreation();

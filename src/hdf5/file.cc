@@ -41,8 +41,9 @@ Status SelectBox(const Found& found, const Box& box, Handle* stored, Handle* mem
 
 }  // namespace
 
-Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path) {
-  const std::string action = "opening " + path;
+Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path,
+                                                       const std::string& name) {
+  const std::string action = "opening " + name;
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return Status::FromErrno(errno, action);
   if (!S_ISREG(info.st_mode)) return Corrupt(action + ": it is not a file");
@@ -50,11 +51,11 @@ Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path) 
   Status status;
   {
     Scope scope;
-    const Handle access = FileAccess(1);
+    const Handle access = ReadAccess();
     opened->file_.links = LinkAccess(H5P_LINK_ACCESS);
     opened->file_.groups = LinkAccess(H5P_GROUP_ACCESS);
     opened->file_.datasets = LinkAccess(H5P_DATASET_ACCESS);
-    opened->file_.path = path;
+    opened->file_.path = name;
     opened->file_.bytes = static_cast<uint64_t>(info.st_size);
     opened->file_.file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
     if (!opened->file_.file.ok()) status = Failure(Code::kCorrupt, action);

@@ -15,7 +15,8 @@ namespace tsnap::hdf5 {
 
 class OpenFile : public one_file::File {
  public:
-  static Result<std::unique_ptr<one_file::File>> Open(const std::string& path);
+  static Result<std::unique_ptr<one_file::File>> Open(const std::string& path,
+                                                      const std::string& name);
   ~OpenFile() override;
 
   Result<Bytes> ReadWhole(const std::string& name, uint64_t max_bytes) override;

@@ -30,6 +30,7 @@ bool IsLink(const OpenedFile& file, const std::string& name) {
 // Which of the ways of not being there, or not being read, it is. HDF5 reports all alike.
 Status WhyNotOpen(const OpenedFile& file, const std::string& name) {
   Status failure = Failure(Code::kCorrupt, Describe(file, name));
+  if (failure.code() != Code::kCorrupt) return failure;  // the storage failed: nothing is known
   for (size_t at = name.find('/', 1);; at = name.find('/', at + 1)) {
     const std::string part = name.substr(0, at);
     if (H5Lexists(file.file.get(), part.c_str(), file.links.get()) == 0)
@@ -171,6 +172,17 @@ Result<std::string> ReadText(const OpenedFile& file, const Found& found) {
   return text;
 }
 
+Result<int64_t> LengthOfText(const OpenedFile& file, const Found& found) {
+  const bool padded = found.is_text && found.why_not.empty() && !found.is_cut &&
+                      found.elements.text == Elements::Text::kFixed && found.shape[0] > 0 &&
+                      found.shape[0] <= kMaxTrimmedBytes;
+  const H5T_str_t padding = padded ? H5Tget_strpad(found.file_type.get()) : H5T_STR_ERROR;
+  if (padding != H5T_STR_NULLPAD && padding != H5T_STR_SPACEPAD) return found.shape[0];
+  TSNAP_ASSIGN(const std::string text, ReadText(file, found));
+  const size_t last = text.find_last_not_of(padding == H5T_STR_NULLPAD ? '\0' : ' ');
+  return static_cast<int64_t>(last == std::string::npos ? 0 : last + 1);
+}
+
 Result<Found> FindDataset(const OpenedFile& file, const std::string& name) {
   if (name.empty() || name.front() != '/' || name.find('\0') != std::string::npos)
     return NotFound(Describe(file, name) + ": that cannot be the name of one");
@@ -190,6 +202,7 @@ Result<Found> FindDataset(const OpenedFile& file, const std::string& name) {
                           found.shape[0] <= kMaxTrimmedBytes && !found.is_cut;
   if (!variable && !ends_early) return found;
   Result<std::string> text = ReadText(file, found);
+  if (!text.ok() && text.status().code() != Code::kCorrupt) return std::move(text).status();
   if (!text.ok()) {
     found.why_not = text.status().message();
     return found;

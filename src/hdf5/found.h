@@ -40,6 +40,10 @@ struct OpenedFile {
   uint64_t bytes = 0;  // the file's length
 };
 
+// How many bytes of a string of fixed length are its text: what pads it is none of that. For the
+// files of others: tsnap's strings are as long as their datasets.
+Result<int64_t> LengthOfText(const OpenedFile& file, const Found& found);
+
 // kNotFound when there is no such dataset.
 Result<Found> FindDataset(const OpenedFile& file, const std::string& name);
 // The bytes of a single string; at most the file's length.

@@ -41,9 +41,10 @@ class Hdf5Library : public Library {
     return hdf5::Create(path, plan, map);
   }
 
-  Result<std::unique_ptr<File>> Open(const std::string& path) const override {
+  Result<std::unique_ptr<File>> Open(const std::string& path,
+                                     const std::string& name) const override {
     if (!other_.empty()) return Unsupported("opening " + path + ": " + other_);
-    return OpenFile::Open(path);
+    return OpenFile::Open(path, name);
   }
 
   const char* version() const override { return version_.c_str(); }

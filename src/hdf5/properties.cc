@@ -3,6 +3,9 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "hdf5/read_driver.h"
 
 namespace tsnap::hdf5 {
 
@@ -16,9 +19,7 @@ herr_t StayInside(const char*, const char*, const char*, const char*, unsigned*,
 
 Handle FileAccess(uint64_t alignment) {
   Handle list(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  // HDF5 1.8 and later read the file; groups of many members are B-trees.
   bool ok = list.ok() && H5Pset_fapl_sec2(list.get()) >= 0 &&
-            H5Pset_libver_bounds(list.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
             H5Pset_meta_block_size(list.get(), 64 << 10) >= 0 &&
             H5Pset_alignment(list.get(), 1 << 20, std::max<uint64_t>(alignment, 1)) >= 0;
 #if H5_VERSION_GE(1, 10, 7) && (H5_VERS_MINOR != 12 || H5_VERS_RELEASE >= 1)
@@ -26,6 +27,11 @@ Handle FileAccess(uint64_t alignment) {
   ok = ok && H5Pset_file_locking(list.get(), false, true) >= 0;
 #endif
   return ok ? std::move(list) : Handle();
+}
+
+Handle ReadAccess() {
+  Handle list = FileAccess(1);
+  return list.ok() && UseReadDriver(list.get()) >= 0 ? std::move(list) : Handle();
 }
 
 Handle LinkCreation() {

@@ -11,6 +11,8 @@ namespace tsnap::hdf5 {
 
 // Plain files without locks. alignment: of what has 1 MiB and more, when one is made.
 Handle FileAccess(uint64_t alignment);
+// The same, to read a file that is there.
+Handle ReadAccess();
 // UTF-8 names.
 Handle LinkCreation();
 // Follows no link that leads out of the file. kind: H5P_LINK_ACCESS, H5P_GROUP_ACCESS or

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hdf5/read_driver.h"
+
 namespace tsnap::hdf5 {
 
 namespace {
@@ -38,6 +40,7 @@ herr_t Note(unsigned, const H5E_error2_t* entry, void* data) {
 }  // namespace
 
 Scope::Scope() : lock_(TheMutex()) {
+  static_cast<void>(TakeReadError());
   if (H5Eauto_is_v2(H5E_DEFAULT, &is_v2_) < 0) return;
   if (is_v2_ != 0) {
     saved_ = H5Eget_auto2(H5E_DEFAULT, &function_, &data_) >= 0;
@@ -63,6 +66,7 @@ Scope::~Scope() {
 }
 
 Status Failure(Code code, const std::string& action) {
+  if (const int error = TakeReadError(); error != 0) return Status::FromErrno(error, action);
   Story story;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, Note, &story);
   if (story.error != 0) return Status::FromErrno(story.error, action);

@@ -45,11 +45,9 @@ Handle Complex(hid_t part) {
   return ok ? std::move(type) : Handle();
 }
 
-Handle Opaque(uint64_t bytes, const char* tag) {
-  Handle type(H5Tcreate(H5T_OPAQUE, bytes), H5Tclose);
-  const bool ok = type.ok() && H5Tset_tag(type.get(), tag) >= 0;
-  return ok ? std::move(type) : Handle();
-}
+// Without a tag: HDF5 reads opaque elements only as others of the same tag, and who reads them with
+// h5py or a program of their own has none.
+Handle Opaque(uint64_t bytes) { return {H5Tcreate(H5T_OPAQUE, bytes), H5Tclose}; }
 
 }  // namespace
 
@@ -75,7 +73,7 @@ Handle TypeOf(Dtype dtype, int64_t item_bytes) {
       return Copy(H5T_NATIVE_UINT64);
     case Dtype::kFloat8E4m3:
       // Not a float of HDF5's: its 448 would be read as infinity.
-      return Opaque(1, "tsnap float8_e4m3");
+      return Opaque(1);
     case Dtype::kFloat8E5m2:
       return Float({1, 7, 2, 5, 0, 2, 15});
     case Dtype::kFloat16:
@@ -92,7 +90,7 @@ Handle TypeOf(Dtype dtype, int64_t item_bytes) {
       return Complex(H5T_NATIVE_DOUBLE);
     case Dtype::kOpaque:
       if (item_bytes < 1) return {};
-      return Opaque(static_cast<uint64_t>(item_bytes), "tsnap opaque");
+      return Opaque(static_cast<uint64_t>(item_bytes));
   }
   return {};
 }

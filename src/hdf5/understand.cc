@@ -225,10 +225,7 @@ Elements Understand(hid_t type) {
       std::optional<Elements> complex = Complex(type);
       return complex ? std::move(*complex) : Raw(type);
     }
-    case H5T_OPAQUE: {
-      const bool e4m3 = TextOf(H5Tget_tag(type)) == "tsnap float8_e4m3" && H5Tget_size(type) == 1;
-      return e4m3 ? RawAs(type, Dtype::kFloat8E4m3) : Raw(type);
-    }
+    case H5T_OPAQUE:
     case H5T_ARRAY:
     case H5T_VLEN:
     case H5T_REFERENCE:

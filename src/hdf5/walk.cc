@@ -97,6 +97,11 @@ class Walker {
     found.item_bytes = opened->item_bytes;
     found.ndim = opened->ndim;
     found.shape = opened->shape;
+    if (opened->is_text && found.readable) {
+      const Result<int64_t> length = LengthOfText(file_, *opened);
+      if (!length.ok()) return Unreadable(path, length.status().message());
+      found.shape[0] = *length;
+    }
     found.stored_bytes = opened->stored_bytes;
     found.attributes = ReadAttributes(opened->dataset.get());
     return found;

@@ -334,6 +334,59 @@ def cp_replaces_only_when_told_and_refuses_the_rest(world):
     world.refused(3, "verify", new)
 
 
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+@case
+def cp_goes_into_an_hdf5_file_and_out_of_it(world):
+    if "TSNAP_HDF5_MODULE" not in os.environ:
+        raise Skip("tsnap was built without HDF5")
+    world.make("large")
+    file, back = str(world.folder / "one.h5"), str(world.folder / "back")
+    text = world.out("cp", world.url, file)
+    assert text.startswith(f"{file}: 1 files, ") and text.endswith(" copied\n"), text
+    assert world.out("verify", file).startswith("ok:")
+    assert world.out("cp", "--verify", file, back).endswith(" copied; verified\n")
+    assert world.out("verify", back).startswith("ok:")
+    def described(place):
+        objects = json.loads(world.out("ls", "--json", place))
+        return [{key: value for key, value in one.items() if key != "stored_bytes"} for one in objects]
+    assert described(world.url) == described(file) == described(back)
+    for one in described(world.url):
+        values = [world.out("cat", place, one["path"], "--json") for place in (world.url, file, back)]
+        assert values[0] == values[1] == values[2], one["path"]
+    # No HDF5 file holds bytes of the other order.
+    shutil.copytree(world.url, world.folder / "swapped")
+    record = world.folder / "swapped" / "tsnap.json"
+    text = record.read_text().replace('"little"', '"LITTLE"').replace('"big"', '"little"').replace('"LITTLE"', '"big"')
+    body = text[:text.rindex(',"crc32c"')]
+    record.write_text(f'{body},"crc32c":"{crc32c(body.encode()):08x}"}}\n')
+    world.refused(1, "cp", str(world.folder / "swapped"), str(world.folder / "swapped.h5"), says="-endian")
+    shutil.rmtree(world.folder / "swapped")
+    # Into a folder under its own name; what is there is only replaced when told.
+    world.out("cp", file, str(world.folder / "archive") + "/")
+    assert (world.folder / "archive" / "one.h5").is_file()
+    world.refused(1, "cp", world.url, file, says="overwrite")
+    world.out("cp", "--overwrite", "--verify", world.url, file)
+    world.refused(1, "cp", file, f"hdf5://{file}", says="same place")
+    world.refused(1, "cp", str(world.folder / "none.h5"), str(world.folder / "new"), says="none.h5")
+    world.out("verify", file)
+    assert sorted(p.name for p in world.folder.iterdir()) == ["archive", "back", "one.h5", "snap shot"]
+    if world.slow_reads is not None:
+        slow = dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS="700", TSNAP_IO_CONCURRENCY="1",
+                    TSNAP_MEMORY_BUDGET_BYTES=str(2 << 20))
+        for source, to in (world.url, "slow.h5"), (file, "slow"):
+            code, seen = on_terminal([world.tool, "cp", "--verify", source, str(world.folder / to)], slow)
+            assert code == 0 and re.search(r"\rcopying \[#*\.*\] +\d+ % of ", seen), (code, seen)
+            assert " copied; verified" in seen.rstrip().splitlines()[-1], seen
+
+
 @case
 def cp_tells_each_place_how_it_is_reached(world):
     # Two URLs that are alike are one place only where one server is asked.

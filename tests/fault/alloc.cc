@@ -61,7 +61,7 @@ void TakeWith(Shortage shortage, bool fresh_context) {
     if (code != TSNAP_OK) CheckPlaceIsEmpty(place);
     else CheckPlaceHolds(place, WorldSize(), step);
     // Who had memory again has cleaned up: no data, no marker.
-    if (code != TSNAP_OK && shortage == Shortage::kOnce && std::filesystem::exists(place)) CHECK(IdsAt(place).empty());
+    if (code != TSNAP_OK && shortage == Shortage::kOnce && std::filesystem::exists(FolderOfTakes(place))) CHECK(IdsAt(place).empty());
     CHECK(state.part().releases == state.part().describes);
     MPI_Barrier(MPI_COMM_WORLD);
     state.Fill(step);

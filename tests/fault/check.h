@@ -67,6 +67,13 @@ inline std::string NewFolder(bool in_memory = true) {
 }
 
 // A folder that goes with its owner.
+// What a place of a snapshot is called: with TSNAP_TEST_PLACE=hdf5 it is an HDF5 file.
+inline bool PlacesAreFiles() {
+  const char* kind = std::getenv("TSNAP_TEST_PLACE");
+  return kind != nullptr && std::string(kind) == "hdf5";
+}
+inline std::string PlaceName(const std::string& name) { return PlacesAreFiles() ? name + ".h5" : name; }
+
 class Folder {
  public:
   explicit Folder(std::string path) : path_(std::move(path)) {}
@@ -76,7 +83,7 @@ class Folder {
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + PlaceName(name); }
   const std::string& path() const { return path_; }
 
  private:

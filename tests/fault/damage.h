@@ -54,10 +54,19 @@ inline void Age(const std::string& path, int64_t seconds) {
   }
 }
 
-// Folders of ids at a place.
+// Where the takes of a place keep what is not committed: in the place, or beside the file that it is.
+inline std::string FolderOfTakes(const std::string& place) {
+  if (!PlacesAreFiles()) return place;
+  const size_t slash = place.rfind('/');
+  return place.substr(0, slash + 1) + "." + place.substr(slash + 1) + ".tsnap";
+}
+
+// Folders of ids at a place. A file that is committed has none.
 inline std::set<std::string> IdsAt(const std::string& place) {
   std::set<std::string> ids;
-  for (const auto& entry : std::filesystem::directory_iterator(place)) {
+  const std::string folder = FolderOfTakes(place);
+  if (!std::filesystem::exists(folder)) return ids;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.is_directory()) ids.insert(entry.path().filename());
   }
   return ids;

@@ -22,9 +22,11 @@ struct Kind {
   int32_t code;
 };
 
+std::string FolderOf(const std::string& place) { return place.substr(0, place.rfind('/')); }
+
 std::string Listing(const std::string& place) {
   std::string listing;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(place)) listing += "\n    " + entry.path().string();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(PlacesAreFiles() ? FolderOf(place) : place)) listing += "\n    " + entry.path().string();
   return listing;
 }
 
@@ -79,7 +81,7 @@ class Taking {
                 std::to_string(n) + " on rank " + std::to_string(rank);
       state_.Fill(++step_);
       // A replaced snapshot whose removal was disturbed stays until gc; a failed take adds nothing to that.
-      before_ = std::filesystem::exists(place) ? IdsAt(place) : std::set<std::string>();
+      before_ = IdsAt(place);
       MPI_Barrier(MPI_COMM_WORLD);
       if (rank == WorldRank()) IoFault::Arm(IoFault::Spec(kind.call, n, kind.error));
       const double begin = Now();
@@ -105,7 +107,7 @@ class Taking {
     CHECK_TEXT(code == kind.code, std::string(tsnap_status_name(code)) + ": " + message);
     CheckMessage(message, rank, place.substr(0, place.rfind('/')));
     const Found found = ReadAll(place, WorldSize(), kSizes);
-    const std::set<std::string> ids = std::filesystem::exists(place) ? IdsAt(place) : std::set<std::string>();
+    const std::set<std::string> ids = IdsAt(place);
     if (found.code == TSNAP_E_NOT_FOUND && !found.opened) {
       CHECK_TEXT(!overwrites, "the old snapshot is gone: " + message);
       CHECK_TEXT(ids == before_, "data of the failed take stays: " + message + Listing(place));
@@ -127,7 +129,10 @@ class Taking {
     kept_step_ = place == Kept() ? step_ : kept_step_;
     if (WorldRank() == 0) {
       CheckPlaceHolds(place, WorldSize(), step_, kSizes);
-      if (place == Fresh()) RemoveTree(Fresh());
+      if (place == Fresh()) {
+        RemoveTree(Fresh());
+        RemoveTree(FolderOfTakes(Fresh()));
+      }
     }
     MPI_Barrier(MPI_COMM_WORLD);
   }
@@ -152,7 +157,7 @@ const std::vector<Kind> kWriting = {{"pwrite", "EIO", TSNAP_E_IO},      {"pwrite
                                     {"fallocate", "ENOSPC", TSNAP_E_NO_SPACE}, {"fallocate", "EIO", TSNAP_E_IO},
                                     {"ftruncate", "EIO", TSNAP_E_IO},   {"fsync", "EIO", TSNAP_E_IO}};
 const std::vector<Kind> kNaming = {{"open", "EIO", TSNAP_E_IO},   {"open", "ENOSPC", TSNAP_E_NO_SPACE},
-                                   {"link", "EIO", TSNAP_E_IO},   {"rename", "EIO", TSNAP_E_IO},
+                                   {"link", "EIO", TSNAP_E_IO},   {"rename", "EIO", TSNAP_E_IO}, {"renameat2", "EIO", TSNAP_E_IO},
                                    {"mkdir", "EIO", TSNAP_E_IO},  {"mkdir", "ENOSPC", TSNAP_E_NO_SPACE},
                                    {"unlink", "EIO", TSNAP_E_IO}, {"close", "EIO", TSNAP_E_IO}};
 

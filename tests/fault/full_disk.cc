@@ -21,7 +21,7 @@ uint64_t FreeBytes(const std::string& folder) {
 void LessAndLessRoom(const std::string& folder) {
   World world;
   FaultState state(WorldRank(), WorldSize());
-  const std::string kept = folder + "/kept", fresh = folder + "/fresh", filler = folder + "/filler";
+  const std::string kept = PlaceName(folder + "/kept"), fresh = PlaceName(folder + "/fresh"), filler = folder + "/filler";
   const tsnap_take_options to_new = SmallSlabs(), over_old = SmallSlabs(true);
   state.Fill(1);
   CheckSame(tsnap_take(world.get(), kept.c_str(), state.get(), &to_new), TSNAP_OK);

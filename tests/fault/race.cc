@@ -64,7 +64,7 @@ class Job {
   void OneWins() {
     const int rounds = LongMode() ? 200 : 25;
     for (int round = 0; round < rounds; ++round) {
-      const std::string place = folder_ + "/one" + std::to_string(round);
+      const std::string place = PlaceName(folder_ + "/one" + std::to_string(round));
       Where() = "round " + std::to_string(round) + ", job " + std::to_string(number_);
       Take(place, round, false);
       const int32_t mine = Code(number_), theirs = Code(1 - number_);
@@ -78,7 +78,7 @@ class Job {
   // A round of overwriting: whoever was seen to lose the place may fail, never both.
   void BothOverwrite() {
     const int rounds = LongMode() ? 200 : 25;
-    const std::string place = folder_ + "/both";
+    const std::string place = PlaceName(folder_ + "/both");
     uint64_t last[kJobs] = {0, 0};
     for (int round = 0; round < rounds; ++round) {
       Where() = "round " + std::to_string(round) + ", job " + std::to_string(number_);
@@ -129,7 +129,7 @@ class Job {
 // was read, NOT_FOUND. Never NOT_FOUND at opening: some snapshot is always there.
 void ReadBeside(const std::string& folder) {
   Meeting meeting(folder + "/board");
-  const std::string place = folder + "/both";
+  const std::string place = PlaceName(folder + "/both");
   const double begin = Now();
   while (ReadAll(place, 2, kSizes).code != TSNAP_OK) CHECK(Now() - begin < kPatienceSeconds);
   int64_t whole = 1, replaced = 0;   // the first was read above

@@ -71,7 +71,7 @@ class SharedFolder {
   }
   SharedFolder(const SharedFolder&) = delete;
   SharedFolder& operator=(const SharedFolder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + PlaceName(name); }
 
  private:
   std::string path_;

@@ -22,8 +22,8 @@ constexpr double kSlackSeconds = 6;   // of a loaded machine
 constexpr int kHangSeconds = 6;
 std::string folder;
 
-std::string Kept() { return folder + "/kept"; }
-std::string Fresh() { return folder + "/fresh"; }
+std::string Kept() { return PlaceName(folder + "/kept"); }
+std::string Fresh() { return PlaceName(folder + "/fresh"); }
 
 // What is committed at the place is the old step or the new one, and all of it.
 void CheckOldOrNew(const std::string& place, bool may_be_empty, uint64_t old_step, uint64_t new_step) {
@@ -268,7 +268,7 @@ void RecordsThatHang() {
     World world(60, kTimeoutSeconds);
     FaultState state(WorldRank(), WorldSize());
     state.Fill(2);
-    const std::string place = folder + "/cleaned";
+    const std::string place = PlaceName(folder + "/cleaned");
     if (WorldRank() == 0) IoFault::Arm("op=unlink,n=1,path=/taking,sleep=" + std::to_string(kHangSeconds));
     const double begin = Now();
     const tsnap_take_options options = SmallSlabs();
@@ -287,7 +287,7 @@ void RecordsThatHang() {
     World world(60, kTimeoutSeconds);
     FaultState state(WorldRank(), WorldSize());
     state.Fill(2);
-    const std::string place = folder + "/hung" + std::to_string(i);
+    const std::string place = PlaceName(folder + "/hung" + std::to_string(i));
     if (WorldRank() == 0) IoFault::Arm(calls[i] + ",sleep=" + std::to_string(kHangSeconds));
     const double begin = Now();
     const tsnap_take_options options = SmallSlabs();
@@ -305,7 +305,7 @@ void RecordsThatHang() {
   CheckBrokenAndClose(world, state);
   MPI_Barrier(MPI_COMM_WORLD);
   sleep(kHangSeconds);   // what hung comes back, and may commit: all of it, or nothing
-  for (size_t i = 0; i < calls.size(); ++i) CheckOldOrNew(folder + "/hung" + std::to_string(i), true, 2, 2);
+  for (size_t i = 0; i < calls.size(); ++i) CheckOldOrNew(PlaceName(folder + "/hung" + std::to_string(i)), true, 2, 2);
   CheckPlaceHolds(Kept(), WorldSize(), 1);
 }
 

@@ -1,8 +1,10 @@
-"""Holds the library against the reader that was written from docs/format.md alone: compare.py GOLDEN SNAPSHOT
+"""Holds the library against the reader that was written from docs/format.md alone: compare.py GOLDEN SNAPSHOT [MAKER...]
 
-GOLDEN is the program of golden.cc. Every object of the snapshot must have the same name and the same values in both.
+GOLDEN is the program of golden.cc. Every object of the snapshot must have the same name and the same values in both. With a MAKER,
+the snapshot is made first: SNAPSHOT is its name then, and MAKER gets the folder as its last argument. Exit code 77: no h5py.
 """
 
+import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -14,7 +16,19 @@ import read_golden  # noqa: E402
 
 
 def main():
-    program, place = sys.argv[1:]
+    program, place, *maker = sys.argv[1:]
+    if place.endswith(".h5") and importlib.util.find_spec("h5py") is None:
+        print("skipped: this Python has no h5py: install python3-h5py")
+        sys.exit(77)
+    if not maker:
+        compare(program, place)
+        return
+    with tempfile.TemporaryDirectory(suffix="h5") as folder:
+        subprocess.run([*maker, folder], check=True)
+        compare(program, folder + "/" + place)
+
+
+def compare(program, place):
     snapshot = read_golden.Snapshot(place)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([program, "dump", place, folder], check=True)

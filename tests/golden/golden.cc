@@ -75,11 +75,11 @@ void CheckValues(tsnap_snapshot* snapshot, int rank) {
   }
 }
 
-void Check(const std::string& url) {
+void Check(const std::string& url, bool with_large) {
   Place place(url);
   CHECK_OK(tsnap_snapshot_verify(place.snapshot, nullptr, nullptr));
   int64_t count = 3;   // the shared values
-  for (const GoldenArray& array : GoldenArrays()) {
+  for (const GoldenArray& array : GoldenArrays(with_large)) {
     for (int rank = 0; rank < kGoldenRanks; ++rank) {
       if (array.only_rank >= 0 ? rank != array.only_rank : array.kind != TSNAP_PRIVATE && rank > 0) continue;
       CheckArray(place.snapshot, array, rank);
@@ -97,7 +97,7 @@ void Check(const std::string& url) {
   CHECK(std::string(info.metadata) == kGoldenMetadata);
 
   Self context;   // on one rank: ranks 1 and 2 are gone
-  GoldenState state(0, kGoldenRanks);
+  GoldenState state(0, kGoldenRanks, with_large);
   state.Clear();
   tsnap_restore_options options = TSNAP_RESTORE_OPTIONS_INIT;
   CHECK_CODE(tsnap_restore(context, url.c_str(), state.state(), &options), TSNAP_E_MISMATCH);
@@ -148,7 +148,8 @@ int main(int argc, char** argv) {
   using namespace tsnap::test;  // NOLINT
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "check" && argc == 3) {
-    for (const GoldenSnapshot& one : kGoldenSnapshots) Check(std::string(argv[2]) + "/" + one.name);
+    for (const GoldenSnapshot& one : kGoldenSnapshots)
+      if (const std::string url = UrlOf(argv[2], one); !url.empty()) Check(url, HasLarge(argv[2]));
     return 0;
   }
   if (what == "dump" && argc == 4) {

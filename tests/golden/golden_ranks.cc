@@ -13,9 +13,10 @@ int Run(const std::string& what, const std::string& folder) {
   tsnap_context* context = nullptr;
   CHECK_OK(tsnap_context_open(MPI_COMM_WORLD, nullptr, &context));
   for (const GoldenSnapshot& one : kGoldenSnapshots) {
-    const std::string url = folder + "/" + one.name;
+    const std::string url = UrlOf(folder, one);
+    if (url.empty()) continue;
     Where() = url;
-    GoldenState state(rank, size);
+    GoldenState state(rank, size, HasLarge(folder));
     if (what == "make") {
       state.Fill();
       tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads a snapshot with nothing but docs/format.md and Python's standard library: the proof that the page suffices.
+"""Reads a snapshot with nothing but docs/format.md and Python's standard library (and h5py for HDF5 files): the proof that the page
+suffices.
 
 Usage: read_golden.py PLACE                 one line an object: name, kind, dtype, shape, SHA-256 of its values
        read_golden.py PLACE NAME            the values of one object, row-major, in this machine's byte order, to stdout
@@ -142,26 +143,98 @@ class Object:
         return "%d/%s" % (self.rank, self.path) if self.kind == 1 else self.path
 
 
-class Snapshot:
+class Folder:
+    """A snapshot as files: the commit record, the index parts, the stored bytes of an extent."""
+
+    VERSIONS = (1, 2)
+
     def __init__(self, place):
         self.place = place
-        text = read(os.path.join(place, "tsnap.json"))
+
+    def record(self):
+        return read(os.path.join(self.place, "tsnap.json"))
+
+    def accept(self, record):
+        require(record.get("slab_names", "hashed") == "hashed", "the slabs' names")
+        self.id, self.hashed = record["id"], "slab_names" in record
+
+    def part(self, number):
+        return read(os.path.join(self.place, self.id, "index", "%05d" % number))
+
+    def stored(self, extent):
+        folder, slab = str(extent.writer // 256), "%d.%d" % (extent.writer, extent.slab)
+        if self.hashed:
+            folder = "%04x" % (xxh3(folder.encode()) & 0xFFFF)
+        return read(os.path.join(self.place, self.id, "data", folder, slab), extent.offset, extent.stored_bytes)
+
+
+class Hdf5File:
+    """The same in one HDF5 file, since version 3: the slabs are its datasets."""
+
+    VERSIONS = (3,)
+
+    def __init__(self, place):
+        import h5py
+        self.library, self.file = h5py, h5py.File(place, "r")
+        self.names = self.bytes_of("/.tsnap/datasets").split(b"\0")[:-1]
+
+    def bytes_of(self, name):
+        """A dataset's elements, row-major, as they are in the file."""
+        dataset = self.file[name].id
+        kind = dataset.get_type()
+        out = memoryview(bytearray(kind.get_size() * dataset.get_space().get_simple_extent_npoints()))
+        if len(out):
+            import numpy
+            dataset.read(self.library.h5s.ALL, self.library.h5s.ALL, numpy.frombuffer(out, "u1"), kind)
+        return bytes(out)
+
+    def record(self):
+        return self.bytes_of("/.tsnap/record").rstrip(b" \0")
+
+    def accept(self, record):
+        require(record["slab_names"] == "datasets", "the slabs' names")
+
+    def part(self, number):
+        return self.bytes_of("/.tsnap/index/%05d" % number)
+
+    def stored(self, extent):
+        require(extent.slab in (0, 1), "a slab that is neither a run nor a box")
+        name = self.names[extent.writer]
+        data = self.bytes_of(name)
+        if extent.slab == 0:
+            require(extent.offset + extent.stored_bytes <= len(data), "%r is too short" % name)
+            return data[extent.offset:extent.offset + extent.stored_bytes]
+        dataset = self.file[name]
+        item, shape, out = dataset.id.get_type().get_size(), dataset.shape, bytearray()
+        for index in itertools.product(*(range(b, b + n) for b, n in zip(extent.start, extent.shape))):
+            at = 0
+            for i, length in zip(index, shape):
+                require(i < length, "a box outside of %r" % name)
+                at = at * length + i
+            out += data[at * item:(at + 1) * item]
+        return bytes(out)
+
+
+class Snapshot:
+    def __init__(self, place):
+        self.store = Hdf5File(place) if place.endswith(".h5") else Folder(place)
+        text = self.store.record()
         require(text[-22:-11] == b',"crc32c":"' and text[-3:] == b'"}\n', "the record does not end with its checksum")
         require(crc32c(text[:-22]) == int(text[-11:-3], 16), "the record's checksum")
         self.record = json.loads(text)
-        require(self.record["format"] == "tsnap" and self.record["format_version"] in (1, 2), "not format 1 or 2")
-        require(self.record.get("slab_names", "hashed") == "hashed", "the slabs' names")
+        require(self.record["format"] == "tsnap" and self.record["format_version"] in self.store.VERSIONS, "not a format that is known")
+        self.store.accept(self.record)
         self.swap = self.record["byte_order"] != sys.byteorder
         self.objects, self.tiles = {}, {}
         for number, part in enumerate(self.record["parts"]):
             if part["bytes"]:
-                self.load_part(os.path.join(place, self.record["id"], "index", "%05d" % number), part)
+                self.load_part(number, part)
         require(len(self.objects) == self.record["object_count"], "the number of objects")
 
-    def load_part(self, path, part):
-        data = read(path)
-        require(len(data) == part["bytes"] and crc32c(data) == int(part["crc32c"], 16), path)
-        require(data[4:8] == b"TSIX", path)
+    def load_part(self, number, part):
+        data, what = self.store.part(number), "index part %d" % number
+        require(len(data) == part["bytes"] and crc32c(data) == int(part["crc32c"], 16), what)
+        require(data[4:8] == b"TSIX", what)
         root = Table(data, struct.unpack_from("<I", data, 0)[0])
         for table in root.tables(0):
             found = Object(table)
@@ -176,17 +249,14 @@ class Snapshot:
         return {(e.writer, e.slab, e.offset): e for e in self.tiles.get(found.path, [])}.values()
 
     def raw(self, extent):
-        folder, slab = str(extent.writer // 256), "%d.%d" % (extent.writer, extent.slab)
-        if "slab_names" in self.record:
-            folder = "%04x" % (xxh3(folder.encode()) & 0xFFFF)
-        path = os.path.join(self.place, self.record["id"], "data", folder, slab)
-        stored = read(path, extent.offset, extent.stored_bytes)
+        stored, what = self.store.stored(extent), "slab %d.%d" % (extent.writer, extent.slab)
+        require(len(stored) == extent.stored_bytes, what)
         require(len(extent.crcs) == -(-len(stored) // BLOCK), "the number of checksums")
         for number, crc in enumerate(extent.crcs):
-            require(crc32c(stored[number * BLOCK:(number + 1) * BLOCK]) == crc, "block %d of %s" % (number, path))
+            require(crc32c(stored[number * BLOCK:(number + 1) * BLOCK]) == crc, "block %d of %s" % (number, what))
         if extent.codec != 0:
             sys.exit("compressed with codec %d: use tsnap itself" % extent.codec)
-        require(len(stored) == extent.raw_bytes, path)
+        require(len(stored) == extent.raw_bytes, what)
         return stored
 
     def values(self, found):

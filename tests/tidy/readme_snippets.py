@@ -60,7 +60,7 @@ class Place:
             (prefix / name if name != "work" else folder / name).mkdir(parents=True)
         self.work = folder / "work"
         (prefix / "include").symlink_to(source / "include")
-        for library in [*build.glob("src/libtsnap.so*"), *build.glob("src/comm/mpi/libtsnap_mpi.so*")]:
+        for library in [*build.glob("src/libtsnap.so*"), *build.glob("src/comm/mpi/libtsnap_mpi.so*"), *build.glob("src/hdf5/libtsnap_hdf5.so")]:
             if not library.name.endswith((".p", ".symbols")):
                 (prefix / "lib" / library.name).symlink_to(library)
         for pc in (build / "meson-private").glob("tsnap*.pc"):

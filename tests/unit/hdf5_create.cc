@@ -55,7 +55,9 @@ Test(hdf5_create, every_dtype_comes_back_as_it_was_written_at_its_address) {
   cr_assert_eq(all.size(), std::size(kSamples));
   for (size_t i = 0; i < map.datasets.size(); ++i) {
     const FoundDataset& found = FindIn(all, plan.datasets[i].name);
-    cr_assert_eq(found.dtype, kSamples[i].dtype, "%s came back as %s", found.name.c_str(), DtypeName(found.dtype));
+    // HDF5 has nothing that an e4m3 float could be known by: only tsnap's index says what they are.
+    const Dtype as_seen = kSamples[i].dtype == Dtype::kFloat8E4m3 ? Dtype::kOpaque : kSamples[i].dtype;
+    cr_assert_eq(found.dtype, as_seen, "%s came back as %s", found.name.c_str(), DtypeName(found.dtype));
     cr_assert_eq(found.item_bytes, kSamples[i].item_bytes);
     cr_assert_eq(found.ndim, 2);
     const Bytes bytes = Pattern(map.datasets[i].place.bytes, kSamples[i].dtype == Dtype::kBool);
@@ -108,9 +110,13 @@ Test(hdf5_create, strings_and_empty_datasets_have_their_sizes) {
   const std::vector<FoundDataset> all = WalkAll(*file);
   const FoundDataset& text = FindIn(all, "/text");
   cr_assert_eq(text.type, Type::kString);
-  cr_assert_eq(text.shape[0], 5);
+  cr_assert_eq(text.shape[0], 3);   // as anybody's text: what pads it is none of it
+  cr_assert_eq(file->Locate("/text")->shape[0], 5);
   const std::vector<char> bytes = ReadAll<char>(*file, text);
-  cr_assert_eq(std::string(bytes.begin(), bytes.end()), std::string("h\xc3\xa9\0\0", 5));
+  cr_assert_eq(std::string(bytes.begin(), bytes.end()), "h\xc3\xa9");
+  Result<Bytes> whole = file->ReadWhole("/text", 5);
+  cr_assert(whole.ok());
+  cr_assert_eq(std::string(AsText(*whole)), std::string("h\xc3\xa9\0\0", 5));
   char middle[2];
   cr_assert(file->Read("/text", Box{1, {1}, {2}}, std::as_writable_bytes(std::span(middle))).ok());
   cr_assert_eq(std::string(middle, 2), "\xc3\xa9");

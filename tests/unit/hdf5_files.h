@@ -38,7 +38,7 @@ inline const Library& TheLibrary() {
 }
 
 inline std::unique_ptr<File> OpenOrFail(const std::string& path) {
-  Result<std::unique_ptr<File>> file = TheLibrary().Open(path);
+  Result<std::unique_ptr<File>> file = TheLibrary().Open(path, path);
   cr_assert(file.ok(), "%s", file.status().message().c_str());
   return std::move(file).value();
 }

@@ -299,9 +299,9 @@ Test(hdf5_foreign, what_the_application_has_set_for_errors_stays) {
   static int called = 0;
   const auto count = [](hid_t, void*) -> herr_t { return ++called, 0; };
   H5Eset_auto2(H5E_DEFAULT, count, &called);
-  cr_assert(!TheLibrary().Open(folder / "none.h5").ok());
+  cr_assert(!TheLibrary().Open(folder / "none.h5", "the file").ok());
   WriteAt((CreateOrFail(folder / "a.h5", {}), folder / "a.h5"), 0, "no signature", 12);
-  cr_assert_eq(TheLibrary().Open(folder / "a.h5").status().code(), Code::kCorrupt);
+  cr_assert_eq(TheLibrary().Open(folder / "a.h5", "the file").status().code(), Code::kCorrupt);
   cr_assert_eq(called, 0, "the module's errors are not the application's");
   H5Fopen((folder / "none.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   cr_assert_eq(called, 1);
@@ -318,7 +318,7 @@ Test(hdf5_foreign, threads_take_turns) {
     threads.emplace_back([&, t] {
       FileMap map;
       if (!TheLibrary().Create(folder / std::to_string(t), plan, &map).ok()) return;
-      Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "a.h5");
+      Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "a.h5", "the file");
       const Status status = (*file)->Walk([&](FoundDataset dataset) {
         // Visits may ask the file for more.
         Bytes bytes(400);

@@ -19,7 +19,7 @@ void WriteFile(const std::string& path, std::string_view text) {
 }
 
 Code OpenCode(const std::string& path) {
-  const Status status = TheLibrary().Open(path).status();
+  const Status status = TheLibrary().Open(path, "the file").status();
   cr_assert_eq(status.message().find('\n'), std::string::npos);
   return status.code();
 }
@@ -62,7 +62,7 @@ Test(hdf5_hostile, a_file_that_was_cut_does_not_deliver_bytes) {
   const uint64_t length = std::filesystem::file_size(folder / "a.h5");
   for (const uint64_t cut : {length - 1, map.datasets[1].place.address + 5, map.datasets[1].place.address, uint64_t{100}, uint64_t{1}}) {
     std::filesystem::resize_file(folder / "a.h5", cut);
-    Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "a.h5");
+    Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "a.h5", "the file");
     if (!file.ok()) {
       cr_assert_eq(file.status().code(), Code::kCorrupt, "%s", file.status().message().c_str());
       continue;
@@ -92,7 +92,7 @@ Test(hdf5_hostile, damaged_bytes_give_a_status_or_data) {
     const pid_t child = fork();
     if (child == 0) {
       alarm(20);
-      Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "b.h5");
+      Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "b.h5", "the file");
       if (!file.ok()) _exit(1);
       bool ok = true;
       const Status status = (*file)->Walk([&](FoundDataset found) {

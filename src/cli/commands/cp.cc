@@ -122,7 +122,8 @@ const Command kCp = {"cp",
                      "Copy a snapshot to another place; the same again goes on after an "
                      "interruption",
                      "  tsnap cp run/step-000100 archive/\n"
-                     "  tsnap cp --verify run/step-000100 s3://bucket/run/step-000100",
+                     "  tsnap cp --verify run/step-000100 s3://bucket/run/step-000100\n"
+                     "  tsnap cp run/step-000100 step-000100.h5",
                      Declare};
 
 }  // namespace tsnap::cli

@@ -41,8 +41,10 @@ void PrintText(const std::string& url, const tsnap_snapshot_info& info) {
   line("url", Printable(url));
   line("id", Printable(info.id));
   line("format", Printable(info.format));
-  line("taken", fmt::format("{} by tsnap {}", UtcTime(info.created_unix_seconds),
-                            Printable(info.library_version)));
+  const std::string by = *info.library_version == '\0'
+                             ? "not by tsnap"
+                             : "by tsnap " + Printable(info.library_version);
+  line("taken", fmt::format("{} {}", UtcTime(info.created_unix_seconds), by));
   line("ranks", std::to_string(info.world_size));
   line("objects", std::to_string(info.object_count));
   line("size", fmt::format("{} ({} bytes)", HumanBytes(info.bytes), info.bytes));

@@ -27,8 +27,9 @@ struct Arguments {
   std::string source, output;
 };
 
-// A trace is a file (or a pipe); everything else is the place of a snapshot.
+// A trace is a file (or a pipe), but for those of HDF5; everything else is the place of a snapshot.
 bool IsTrace(const std::string& source) {
+  if (source.ends_with(".h5")) return false;
   struct stat facts {};
   return stat(source.c_str(), &facts) == 0 && !S_ISDIR(facts.st_mode);
 }

@@ -14,6 +14,9 @@ namespace tsnap::one_file {
 
 namespace {
 
+// In a map: HDF5 is to be asked.
+constexpr DatasetPlace kUnknownPlace = {.place = {}, .item_bytes = 0, .ndim = 0, .shape = {}};
+
 constexpr uint64_t kMostNamesBytes = uint64_t{1} << 30;
 
 // Not the device, whose number differs between the nodes that mount it.
@@ -40,6 +43,20 @@ Result<Version> VersionOfFile(const std::string& path) {
   return posix::FailedTo("asking for", path, errno);
 }
 
+bool MayBeOurs(const std::string& path) {
+  // The attributes of the first dataset are near the beginning of what tsnap writes.
+  constexpr uint64_t kSearchedBytes = 1 << 20;
+  constexpr std::string_view kMark = "tsnap_format_version";
+  Result<posix::Descriptor> file = posix::OpenToRead(path);
+  if (!file.ok()) return false;
+  Bytes bytes(kSearchedBytes);
+  uint64_t got = 0;
+  if (!posix::ReadAll(file->get(), 0, bytes, path, &got).ok()) return false;
+  bytes.resize(got);
+  return AsText(bytes).find(kMark) != std::string_view::npos ||
+         std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
 Result<std::shared_ptr<CommittedFile>> CommittedFile::Open(const std::string& path, const Log& log,
                                                            Version* version) {
   std::shared_ptr<CommittedFile> file(new CommittedFile(path, log));
@@ -58,10 +75,8 @@ Result<File*> CommittedFile::OpenInside() {
   if (inside_) return inside_.get();
   TSNAP_ASSIGN(const Library* library, LoadLibrary());
   const std::string same = fmt::format("/proc/self/fd/{}", file_.get());
-  Result<std::unique_ptr<File>> opened =
-      library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_);
-  if (!opened.ok()) return std::move(opened).status().While("opening", path_);
-  inside_ = std::move(opened).value();
+  TSNAP_ASSIGN(inside_,
+               library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_, path_));
   return inside_.get();
 }
 
@@ -96,6 +111,12 @@ Result<Bytes> CommittedFile::Record(uint64_t max_bytes) {
   }
   if (record_.size() > max_bytes)
     return Corrupt(fmt::format("reading {}: its commit record is too long", path_));
+  // A stored text must not claim to be what is only made here.
+  if (!is_foreign_) {
+    const Result<native::CommitRecord> stored = native::DecodeRecord(record_);
+    if (stored.ok() && stored->foreign)
+      return Corrupt(fmt::format("reading {}: its commit record is none of tsnap's", path_));
+  }
   return Bytes(record_);
 }
 
@@ -110,7 +131,9 @@ Result<Bytes> CommittedFile::IndexPart(uint64_t number, uint64_t max_bytes) {
       if (is_foreign_) return Bytes(foreign_index_);
       name = fmt::format("{}/{:05}", kIndexGroup, number);
       TSNAP_ASSIGN(File* const inside, OpenInside());
-      return inside->ReadWhole(name, max_bytes);
+      Result<Bytes> part = inside->ReadWhole(name, max_bytes);
+      if (!part.ok()) return Missing(std::move(part).status(), name);
+      return part;
     }
   }
   if (place->bytes > max_bytes)
@@ -125,8 +148,9 @@ Status CommittedFile::LearnNames() {
   TSNAP_TRY(LookInside());
   if (knows_names_) return Status::Ok();
   TSNAP_ASSIGN(File* const inside, OpenInside());
-  TSNAP_ASSIGN(const Bytes text, inside->ReadWhole(kNamesName, kMostNamesBytes));
-  std::string_view rest = AsText(text);
+  const Result<Bytes> text = inside->ReadWhole(kNamesName, kMostNamesBytes);
+  if (!text.ok()) return Missing(text.status(), kNamesName);
+  std::string_view rest = AsText(*text);
   while (!rest.empty()) {
     const size_t end = rest.find('\0');
     if (end == std::string_view::npos || end == 0)
@@ -152,9 +176,16 @@ Result<DatasetPlace> CommittedFile::PlaceOf(uint32_t number) {
   if (number >= names_.size())
     return Corrupt(fmt::format("reading {}: it has no dataset number {}", path_, number));
   TSNAP_ASSIGN(File* const inside, OpenInside());
-  TSNAP_ASSIGN(const DatasetPlace place, inside->Locate(names_[number]));
-  places_[number] = place;
+  Result<DatasetPlace> place = inside->Locate(names_[number]);
+  if (!place.ok()) return Missing(std::move(place).status(), names_[number]);
+  places_[number] = *place;
   return place;
+}
+
+Status CommittedFile::Missing(Status status, const std::string& name) const {
+  if (status.code() != Code::kNotFound) return status;
+  return Corrupt(
+      fmt::format("reading {}: its dataset {} has been removed or renamed", path_, name));
 }
 
 Status CommittedFile::ReadAt(const native::DatasetKey& key, uint64_t offset, ByteSpan out,
@@ -220,7 +251,7 @@ Status CommittedFile::ReadThroughHdf5(const native::DatasetKey& key, const Datas
   TSNAP_ASSIGN(File* const inside, OpenInside());
   for (const Box& part : BoxesOfRange(box, first, count)) {
     const uint64_t bytes = Volume(part) * item_bytes;
-    TSNAP_TRY(inside->Read(names_[key.number], part, to.first(bytes)));
+    TSNAP_TRY(Missing(inside->Read(names_[key.number], part, to.first(bytes)), names_[key.number]));
     to = to.subspan(bytes);
     ++counters->read_calls;
     counters->read_bytes += bytes;
@@ -237,8 +268,10 @@ Result<FileMap> CommittedFile::Map() {
   FileMap map;
   map.version = version_;
   for (uint32_t number = 0; number < names_.size(); ++number) {
-    TSNAP_ASSIGN(DatasetPlace place, PlaceOf(number));
-    map.datasets.push_back(place);
+    // Who reads one that cannot be read learns why; the others can be.
+    const Result<DatasetPlace> place = PlaceOf(number);
+    if (!place.ok() && place.status().code() != Code::kCorrupt) return place.status();
+    map.datasets.push_back(place.ok() ? *place : kUnknownPlace);
   }
   if (is_foreign_) return map;
   TSNAP_ASSIGN(const native::CommitRecord record, native::DecodeRecord(record_));
@@ -246,10 +279,10 @@ Result<FileMap> CommittedFile::Map() {
   for (uint64_t number = 0; number < record.parts.size(); ++number) {
     Place& place = map.index.emplace_back();
     if (record.parts[number].bytes == 0) continue;
-    TSNAP_ASSIGN(const DatasetPlace found,
-                 inside->Locate(fmt::format("{}/{:05}", kIndexGroup, number)));
-    place = found.place;
-    // Not one run of bytes: everyone asks HDF5.
+    const Result<DatasetPlace> found =
+        inside->Locate(fmt::format("{}/{:05}", kIndexGroup, number));
+    if (found.ok()) place = found->place;
+    // Not one run of bytes, or none: everyone asks HDF5.
     if (place.address == kNoAddress) {
       map.index.clear();
       break;
@@ -266,7 +299,9 @@ Status CommittedFile::Adopt(FileMap map) {
         path_));
   }
   std::lock_guard lock(mutex_);
-  places_.assign(map.datasets.begin(), map.datasets.end());
+  places_.assign(map.datasets.size(), std::nullopt);
+  for (size_t i = 0; i < places_.size(); ++i)
+    if (map.datasets[i].item_bytes != kUnknownPlace.item_bytes) places_[i] = map.datasets[i];
   if (!map.index.empty()) index_ = std::move(map.index);
   return Status::Ok();
 }

@@ -25,6 +25,9 @@ namespace tsnap::one_file {
 // What tells one version of a file from another: it changes whenever the name is given to another
 // file. kNotFound when there is none.
 Result<Version> VersionOfFile(const std::string& path);
+// Of one that cannot be read: false when nothing in it shows that tsnap has written it. Without any
+// bytes but zeros it may have been: a crash leaves such.
+bool MayBeOurs(const std::string& path);
 
 class CommittedFile {
  public:
@@ -50,6 +53,8 @@ class CommittedFile {
   Status LearnNames();
   Result<File*> OpenInside();
   Result<DatasetPlace> PlaceOf(uint32_t number);
+  // What the catalog or the record names must be there.
+  Status Missing(Status status, const std::string& name) const;
 
   Status ReadBytes(uint64_t address, ByteSpan out, StoreCounters* counters);
   Status ReadThroughHdf5(const native::DatasetKey& key, const DatasetPlace& place, uint64_t offset,

@@ -56,8 +56,9 @@ class Library {
   // A new file with everything that the plan says, closed again; *map tells where things lie. kExists
   // when there is one. What is left after a failure is removed.
   virtual Status Create(const std::string& path, const FilePlan& plan, FileMap* map) const = 0;
-  // kNotFound when there is no file, kCorrupt when it is none of HDF5.
-  virtual Result<std::unique_ptr<File>> Open(const std::string& path) const = 0;
+  // kNotFound when there is no file, kCorrupt when it is none of HDF5. name: what messages call it.
+  virtual Result<std::unique_ptr<File>> Open(const std::string& path,
+                                             const std::string& name) const = 0;
   virtual const char* version() const = 0;  // "HDF5 1.10.8 (parallel)"
 };
 

@@ -65,6 +65,12 @@ class Hdf5FileStore final : public OneFileStore {
 
   Status SyncFile() override { return taken_ ? taken_->Sync() : Status::Ok(); }
 
+  std::string PathOfTake(const std::string& id) const override {
+    return fmt::format("{}/{}/{}", beside_->url(), id, NameIn(path_));
+  }
+
+  bool MayBeOurs() override { return one_file::MayBeOurs(path_); }
+
   Result<FileMap> Map() override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->Map();
@@ -226,10 +232,6 @@ class Hdf5FileStore final : public OneFileStore {
     const Result<posix::FolderLock> lock_;
     const std::string folder_;
   };
-
-  std::string PathOfTake(const std::string& id) const {
-    return fmt::format("{}/{}/{}", beside_->url(), id, NameIn(path_));
-  }
 
   Result<std::shared_ptr<CommittedFile>> Committed() {
     std::lock_guard lock(mutex_);

@@ -32,6 +32,12 @@ class OneFileStore : public Store {
   virtual Status UseFile(const std::string& id, FileMap map) = 0;
   // Every rank that wrote, after its last write: what it wrote is on the device.
   virtual Status SyncFile() = 0;
+  // The file that is being written: it can be opened and read as one of datasets, but for its
+  // record.
+  virtual std::string PathOfTake(const std::string& id) const = 0;
+  // Of a file whose commit record cannot be read: false when nothing shows that tsnap has written
+  // it.
+  virtual bool MayBeOurs() = 0;
   // Where the committed file's datasets lie; asks HDF5.
   virtual Result<FileMap> Map() = 0;
   // As another rank found out: then HDF5 is asked only for datasets without an address.

@@ -9,7 +9,7 @@ function sizeTable(id, title, what, sizes) {
 
 function compressionTable(codecs) {
   return h("div", {id: "compression"}, h("h3", null, "Compression"),
-      codecs.length === 0 ? empty("No bytes are stored.") : h("table", null,
+      codecs.length === 0 ? empty("No bytes are stored, or it is not recorded who wrote them.") : h("table", null,
         head([["codec", ""], ["extents", "right"], ["bytes", "right"], ["stored", "right"], ["ratio", "right"]]),
         h("tbody", null, codecs.map((codec) => h("tr", null, h("td", null, codec.name), h("td", {class: "right"}, countText(codec.count)),
             h("td", {class: "right"}, bytesText(codec.bytes)), h("td", {class: "right"}, bytesText(codec.stored_bytes)),
@@ -36,7 +36,7 @@ function writingSection(data) {
   return section("writing", "How they were written", h("div", {class: "pair"},
       h("div", {id: "balance"}, h("h3", null, "Load balance"),
         h("p", {class: "soft"}, "Stored bytes by the rank that wrote them; the dashed line is the mean." + grouped(writers) + " " + loadText(loads, bytesText)),
-        loads.total > 0 ? loadChart(writers, loads, [{name: "", kind: "write", values: loads.mean}], bytesText, byteStep) : empty("No bytes are stored.")),
+        loads.total > 0 ? loadChart(writers, loads, [{name: "", kind: "write", values: loads.mean}], bytesText, byteStep) : empty("No bytes are stored, or it is not recorded who wrote them.")),
       compressionTable(data.codecs)));
 }
 
