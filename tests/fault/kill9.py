@@ -1,6 +1,6 @@
 """Kills jobs that take snapshots with SIGKILL at random moments; after each, everything that was promised must be there.
 
-kill9.py MPIRUN_SH PROGRAM [KILLS]
+kill9.py MPIRUN_SH PROGRAM [KILLS [SHARE]]
 
 TSNAP_TEST_KILLS says how often (KILLS or 25; 100 with TSNAP_TEST_LONG), TSNAP_TEST_SEED repeats a run. All ranks at once, or
 one of them first and the rest when the others have noticed, or not yet. About half of the jobs take in the background.
@@ -126,8 +126,10 @@ class Killer:
 
 def main():
     mpirun, program, *few = sys.argv[1:]
+    share = int(few[1]) if len(few) > 1 else 1  # one of so many kills is this program's
     long_mode = os.environ.get("TSNAP_TEST_LONG", "0") not in ("", "0")
     kills = int(os.environ.get("TSNAP_TEST_KILLS", "100" if long_mode else (few or ["25"])[0]))
+    kills = max(1, kills // share)
     seed = int(os.environ.get("TSNAP_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"TSNAP_TEST_SEED={seed}", flush=True)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
