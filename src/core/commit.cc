@@ -172,15 +172,24 @@ Status Committer::Commit(ConstByteSpan record_text) {
   return Settle(std::move(written));
 }
 
+// Of one file its name tells, and HDF5, which the application may be using by now, is not asked.
+Result<bool> Committer::IsThere() {
+  if (one_file::OneFileStore* const file = one_file::AsOneFile(*store_)) return file->HoldsTaken();
+  const Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
+  if (found.ok()) return found->id == id_;
+  if (found.status().code() == Code::kNotFound) return false;
+  return found.status();
+}
+
 // The record may or may not have been written: look.
 Status Committer::Settle(Status failure) {
-  Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
-  if (found.ok() && found->id == id_) {
+  const Result<bool> found = IsThere();
+  if (found.ok() && *found) {
     return {failure.code(), fmt::format("committing at {}: the snapshot is there, but may not "
                                         "survive a crash of the machine: {}",
                                         store_->url(), failure.message())};
   }
-  if (!found.ok() && found.status().code() != Code::kNotFound) {
+  if (!found.ok()) {
     return {failure.code(),
             fmt::format("committing at {}: the snapshot may or may not be there, since its commit "
                         "record cannot be "
@@ -208,12 +217,9 @@ void Committer::RemoveReplaced() {
 void Committer::Abandon() {
   if (id_.empty() || may_still_come_) return;
   const Status abandoned = Protect([&] {
-    Result<native::CommitRecord> found = ReadRecord(*store_, nullptr);
-    if (found.ok() && found->id == id_) return Status::Ok();
-    if (!found.ok() && found.status().code() != Code::kNotFound &&
-        found.status().code() != Code::kCorrupt) {
-      return std::move(found).status();
-    }
+    const Result<bool> found = IsThere();
+    if (found.ok() && *found) return Status::Ok();
+    if (!found.ok() && found.status().code() != Code::kCorrupt) return found.status();
     return store_->RemoveAll(id_ + "/");
   });
   Warn(abandoned, IsCopy() ? "removing what a failed copy left (tsnap gc does it later)"

@@ -76,6 +76,8 @@ class Committer {
   bool MarkerIsOld() const;
   bool IsCopy() const { return work_.name == kCopy.name; }
   Status Settle(Status failure);
+  // Whether what is committed there is this.
+  Result<bool> IsThere();
   void Warn(const Status& status, const char* action);
 
   std::shared_ptr<Store> store_;

@@ -131,6 +131,14 @@ Extent Narrowed(const Extent& extent, const Box& part, int64_t item_bytes) {
   Extent narrowed = extent;
   narrowed.slab = native::SlabNames::kBox;
   narrowed.box = part;
+  // Of its first element in the row-major array, as everywhere.
+  uint64_t items = 0;
+  for (int axis = 0; axis < part.ndim; ++axis) {
+    const auto i = static_cast<size_t>(axis);
+    items = items * static_cast<uint64_t>(extent.box.shape[i]) +
+            static_cast<uint64_t>(part.offset[i] - extent.box.offset[i]);
+  }
+  narrowed.offset = extent.offset + items * static_cast<uint64_t>(item_bytes);
   narrowed.raw_bytes = narrowed.stored_bytes = Volume(part) * static_cast<uint64_t>(item_bytes);
   return narrowed;
 }

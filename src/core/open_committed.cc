@@ -33,7 +33,7 @@ Status SpreadMap(Comm& comm, Engine& engine, const std::shared_ptr<Store>& store
       TSNAP_ASSIGN(const one_file::FileMap map, one_file::AsOneFile(*store)->Map());
       *wire = one_file::EncodeMap(map);
       return Status::Ok();
-    }));
+    }, store));
     bytes = std::move(*wire);
     return Status::Ok();
   });

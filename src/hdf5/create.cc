@@ -69,10 +69,11 @@ class Creator {
     return file_.ok() ? Status::Ok() : Failure(Code::kIo, "making an HDF5 file");
   }
 
-  Status MakeContents(FileMap* map) {
+  Status MakeContents(const std::function<void()>& progress, FileMap* map) {
     for (const DatasetSpec& spec : plan_.datasets) {
       TSNAP_ASSIGN(DatasetPlace place, MakeDataset(spec));
       map->datasets.push_back(place);
+      progress();
     }
     for (size_t part = 0; part < plan_.index_bytes.size(); ++part) {
       Place place;
@@ -170,7 +171,9 @@ class Creator {
     const size_t slash = spec.name.rfind('/');
     TSNAP_TRY(EnterGroup(spec.name.substr(0, slash)));
     Handle filled;
-    if (!spec.fill.empty()) {
+    // HDF5 keeps it in the object's header, where there is no room for more.
+    constexpr size_t kMostFillBytes = 60000;
+    if (!spec.fill.empty() && spec.fill.size() <= kMostFillBytes) {
       filled = Handle(H5Pcopy(dataset_.get()), H5Pclose);
       if (spec.fill.size() != static_cast<size_t>(place.item_bytes) || !filled.ok() ||
           H5Pset_fill_value(filled.get(), type.get(), spec.fill.data()) < 0)
@@ -223,14 +226,14 @@ Status CheckLength(int fd, const FileMap& map) {
              : Internal("its last dataset ends behind the end of the file");
 }
 
-Status LayOut(const FilePlan& plan, int fd, FileMap* map) {
+Status LayOut(const FilePlan& plan, const std::function<void()>& progress, int fd, FileMap* map) {
   const Image image;
   TSNAP_TRY(image.status());
   {
     Scope scope;
     Creator creator(plan);
     TSNAP_TRY(creator.MakeFile(image.path()));
-    TSNAP_TRY(creator.MakeContents(map));
+    TSNAP_TRY(creator.MakeContents(progress, map));
     TSNAP_TRY(creator.Close());
   }
   return image.CopyTo(fd);
@@ -238,12 +241,13 @@ Status LayOut(const FilePlan& plan, int fd, FileMap* map) {
 
 }  // namespace
 
-Status Create(const std::string& path, const FilePlan& plan, FileMap* map) {
+Status Create(const std::string& path, const FilePlan& plan, const std::function<void()>& progress,
+              FileMap* map) {
   // Made here and not by HDF5, so that what is removed after a failure is ours.
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return Status::FromErrno(errno, "making " + path);
   FileMap made;
-  Status status = LayOut(plan, fd, &made);
+  Status status = LayOut(plan, progress, fd, &made);
   // Other processes write into it from now on: it must be as long as its datasets say.
   if (status.ok()) status = CheckLength(fd, made);
   close(fd);

@@ -1,6 +1,7 @@
 // Create: a new file with everything that a plan says, laid out but for its bytes.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/status.h"
@@ -9,6 +10,6 @@
 namespace tsnap::hdf5 {
 
 // As Library::Create.
-Status Create(const std::string& path, const one_file::FilePlan& plan, one_file::FileMap* map);
+Status Create(const std::string& path, const one_file::FilePlan& plan, const std::function<void()>& progress, one_file::FileMap* map);
 
 }  // namespace tsnap::hdf5

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -108,6 +109,18 @@ void SetShape(Found* found) {
   }
 }
 
+// HDF5 holds a whole chunk in memory to read any part of it.
+constexpr uint64_t kMostChunkBytes = uint64_t{512} << 20;
+
+uint64_t ChunkBytes(hid_t creation, const Found& found) {
+  std::array<hsize_t, kMaxDims> dims{};
+  if (H5Pget_chunk(creation, kMaxDims, dims.data()) != found.ndim) return UINT64_MAX;
+  uint64_t bytes = H5Tget_size(found.file_type.get());
+  for (int axis = 0; axis < found.ndim; ++axis)
+    if (!CheckedMul(bytes, dims[static_cast<size_t>(axis)], &bytes)) return UINT64_MAX;
+  return bytes;
+}
+
 void SetPlace(const OpenedFile& file, Found* found) {
   const Handle creation(H5Dget_create_plist(found->dataset.get()), H5Pclose);
   const H5D_layout_t layout = creation.ok() ? H5Pget_layout(creation.get()) : H5D_LAYOUT_ERROR;
@@ -122,6 +135,10 @@ void SetPlace(const OpenedFile& file, Found* found) {
   }
   if (std::string missing = MissingFilter(creation.get()); !missing.empty()) {
     found->why_not = missing;
+    return;
+  }
+  if (layout == H5D_CHUNKED && ChunkBytes(creation.get(), *found) > kMostChunkBytes) {
+    found->why_not = "its chunks are larger than 512 MiB";
     return;
   }
   // Of one that was never written, the address is none, or one that is off by the user block.

@@ -36,9 +36,10 @@ class Hdf5Library : public Library {
           H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE, version_);
   }
 
-  Status Create(const std::string& path, const FilePlan& plan, FileMap* map) const override {
+  Status Create(const std::string& path, const FilePlan& plan,
+                const std::function<void()>& progress, FileMap* map) const override {
     if (!other_.empty()) return Unsupported("making " + path + ": " + other_);
-    return hdf5::Create(path, plan, map);
+    return hdf5::Create(path, plan, progress, map);
   }
 
   Result<std::unique_ptr<File>> Open(const std::string& path,

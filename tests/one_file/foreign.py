@@ -318,6 +318,39 @@ def a_box_is_read_without_the_rest(world):
     assert json.loads(text) == values[30:32, 200:205, 300:307].tolist()
 
 
+@case
+def large_files_of_others_are_copied_value_by_value(world):
+    dice = np.random.default_rng(4)
+    values = {"chunked": dice.integers(0, 1 << 30, (2048, 2304), "i4"), "plain": dice.random((3000, 1100)),
+              "big": dice.integers(0, 1 << 30, (6, 1100, 1000), "i4")}
+    with h5py.File(world.url, "w") as file:
+        file.create_dataset("chunked", data=values["chunked"], chunks=(300, 500), compression="gzip", compression_opts=1)
+        file.create_dataset("plain", data=values["plain"])
+        file.create_dataset("big", data=values["big"], dtype=">i4")
+    folder = pathlib.Path(world.url).parent
+    copies = [str(folder / name) for name in ("copy.h5", "native", "back.h5")]
+    for source, target in zip([world.url, world.url, copies[1]], copies):
+        world.out("cp", source, target)
+    for copy in (copies[0], copies[2]):
+        with h5py.File(copy) as file:
+            for name, want in values.items():
+                assert np.array_equal(file[name][()], want), f"{copy}: {name}"
+
+
+@case
+def what_others_claim_is_not_believed(world):
+    with h5py.File(world.url, "w") as file:
+        file.create_dataset("huge", shape=(1 << 50,), dtype="u1", chunks=(1 << 20,))
+        file.create_dataset("small", data=np.arange(5))
+        space, text = h5py.h5s.create(h5py.h5s.SCALAR), h5py.h5t.NATIVE_INT32
+        for name in (b"\xe9", b"\xe8"):
+            h5py.h5a.create(file["small"].id, name, text, space).write(np.array(1, "i4"))
+    listed = world.out("ls", world.url)
+    assert "small" in listed and "huge" not in listed, listed
+    world.out("verify", world.url)
+    assert json.loads(world.out("cat", world.url, "small", "--json")) == [0, 1, 2, 3, 4]
+
+
 ENTRIES = ("open", "verify", "restore")
 COMMANDS = ("ls", "info", "verify")
 

@@ -224,7 +224,7 @@ Test(hdf5_create, a_failure_leaves_no_file_and_tells_why) {
   const Library& library = TheLibrary();
   const auto refuse = [&](std::vector<DatasetSpec> specs, Code code) {
     plan.datasets = std::move(specs);
-    const Status status = library.Create(folder / "a.h5", plan, &map);
+    const Status status = library.Create(folder / "a.h5", plan, [] {}, &map);
     cr_assert_eq(status.code(), code, "%s", status.ToString().c_str());
     cr_assert_eq(status.message().find('\n'), std::string::npos);
     cr_assert_neq(status.message().find(plan.datasets.back().name.c_str()), std::string::npos, "%s", status.message().c_str());
@@ -240,11 +240,11 @@ Test(hdf5_create, a_failure_leaves_no_file_and_tells_why) {
   refuse({Spec("/x", Dtype::kOpaque, {1}, int64_t{1} << 33)}, Code::kUnsupported);
   plan.datasets = {a("/x")};
   plan.datasets[0].notes = {{"n", std::string("a\0b", 3)}};
-  cr_assert_eq(library.Create(folder / "a.h5", plan, &map).code(), Code::kInvalid);
+  cr_assert_eq(library.Create(folder / "a.h5", plan, [] {}, &map).code(), Code::kInvalid);
   plan.datasets.clear();
-  cr_assert_eq(library.Create(folder / "no/a.h5", plan, &map).code(), Code::kNotFound);
+  cr_assert_eq(library.Create(folder / "no/a.h5", plan, [] {}, &map).code(), Code::kNotFound);
   CreateOrFail(folder / "a.h5", plan);
-  cr_assert_eq(library.Create(folder / "a.h5", plan, &map).code(), Code::kExists);
+  cr_assert_eq(library.Create(folder / "a.h5", plan, [] {}, &map).code(), Code::kExists);
   cr_assert(std::filesystem::exists(folder / "a.h5"), "another's file was removed");
 }
 

@@ -45,7 +45,7 @@ inline std::unique_ptr<File> OpenOrFail(const std::string& path) {
 
 inline FileMap CreateOrFail(const std::string& path, const FilePlan& plan) {
   FileMap map;
-  const Status status = TheLibrary().Create(path, plan, &map);
+  const Status status = TheLibrary().Create(path, plan, [] {}, &map);
   cr_assert(status.ok(), "%s", status.message().c_str());
   return map;
 }

@@ -317,7 +317,7 @@ Test(hdf5_foreign, threads_take_turns) {
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       FileMap map;
-      if (!TheLibrary().Create(folder / std::to_string(t), plan, &map).ok()) return;
+      if (!TheLibrary().Create(folder / std::to_string(t), plan, [] {}, &map).ok()) return;
       Result<std::unique_ptr<File>> file = TheLibrary().Open(folder / "a.h5", "the file");
       const Status status = (*file)->Walk([&](FoundDataset dataset) {
         // Visits may ask the file for more.

@@ -77,7 +77,7 @@ uint64_t SlabNames::Begin(const Extent& extent) const {
 
 bool SlabNames::Together(const Extent& a, const Extent& b) const {
   return a.writer == b.writer && a.slab == b.slab &&
-         !(datasets && a.slab == kBox && a.offset != b.offset);
+         !(datasets && a.slab == kBox && a.box != b.box);
 }
 
 std::string DatasetKeyText(const std::string& id, const DatasetKey& key) {

@@ -66,7 +66,6 @@ Result<std::shared_ptr<CommittedFile>> CommittedFile::Open(const std::string& pa
     return posix::FailedTo("asking for the size of", path, errno);
   if (version != nullptr) *version = VersionOf(info);
   file->version_ = FingerprintOf(info);
-  file->modified_unix_seconds_ = info.st_mtim.tv_sec;
   return file;
 }
 
@@ -89,7 +88,7 @@ Status CommittedFile::LookInside() {
     while (!record_.empty() && (record_.back() == std::byte{' '} || record_.back() == std::byte{0}))
       record_.pop_back();
   } else if (record.status().code() == Code::kNotFound) {
-    TSNAP_ASSIGN(ForeignCatalog catalog, CatalogOf(*inside, path_, modified_unix_seconds_, log_));
+    TSNAP_ASSIGN(ForeignCatalog catalog, CatalogOf(*inside, path_, version_, log_));
     record_ = std::move(catalog.record);
     foreign_index_ = std::move(catalog.index);
     names_ = std::move(catalog.names);
@@ -262,7 +261,12 @@ Status CommittedFile::ReadThroughHdf5(const native::DatasetKey& key, const Datas
   return Status::Ok();
 }
 
-Result<FileMap> CommittedFile::Map() {
+void CommittedFile::CloseInside() {
+  std::lock_guard lock(mutex_);
+  inside_.reset();
+}
+
+Result<FileMap> CommittedFile::Map(std::atomic<uint64_t>* progress) {
   std::lock_guard lock(mutex_);
   TSNAP_TRY(LearnNames());
   FileMap map;
@@ -270,7 +274,10 @@ Result<FileMap> CommittedFile::Map() {
   for (uint32_t number = 0; number < names_.size(); ++number) {
     // Who reads one that cannot be read learns why; the others can be.
     const Result<DatasetPlace> place = PlaceOf(number);
-    if (!place.ok() && place.status().code() != Code::kCorrupt) return place.status();
+    const Code code = place.status().code();
+    if (code == Code::kIo || code == Code::kTimeout || code == Code::kNoMemory)
+      return place.status();
+    ++*progress;
     map.datasets.push_back(place.ok() ? *place : kUnknownPlace);
   }
   if (is_foreign_) return map;

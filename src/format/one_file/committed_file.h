@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -41,8 +42,10 @@ class CommittedFile {
   Status ReadAt(const native::DatasetKey& key, uint64_t offset, ByteSpan out,
                 StoreCounters* counters);
   Result<std::string> NameOf(uint32_t number);
-  // Of all datasets and index parts. Of a file of tsnap's.
-  Result<FileMap> Map();
+  // HDF5 is let go of; it is asked again when there is need.
+  void CloseInside();
+  // Of all datasets and index parts; *progress grows. Of a file of tsnap's.
+  Result<FileMap> Map(std::atomic<uint64_t>* progress);
   // kIo when the map is of another file, which had the same name.
   Status Adopt(FileMap map);
 
@@ -64,7 +67,6 @@ class CommittedFile {
   const Log log_;
   posix::Descriptor file_;
   std::array<uint64_t, 4> version_{};
-  int64_t modified_unix_seconds_ = 0;
   std::mutex mutex_;
   std::unique_ptr<File> inside_;                      // guarded by mutex_, as all below
   bool looked_ = false, is_foreign_ = false, knows_names_ = false;

@@ -16,8 +16,9 @@ namespace tsnap::one_file {
 namespace {
 
 // An id that is always the same for the same file.
-std::string IdOf(const std::string& path, int64_t modified_unix_seconds) {
-  const Hash128 hash = HashContent(AsBytes(fmt::format("{}\n{}", path, modified_unix_seconds)));
+std::string IdOf(const std::string& path, const std::array<uint64_t, 4>& version) {
+  const Hash128 hash = HashContent(AsBytes(
+      fmt::format("{}\n{} {} {} {}", path, version[0], version[1], version[2], version[3])));
   return fmt::format("{:016x}{:016x}", hash.high, hash.low);
 }
 
@@ -35,6 +36,14 @@ std::string NameMeta(const std::string& name, ObjectMeta* meta) {
   return QualifiedPath(*meta) == path ? "" : "its name begins with a number that has other zeros";
 }
 
+// More than what is stored could be by any filter; a shape costs nothing, and reading it would.
+bool ClaimsTooMuch(const FoundDataset& found) {
+  constexpr uint64_t kMostInflation = 1100, kFree = uint64_t{4} << 30;
+  const uint64_t raw =
+      Volume(WholeBox(found.ndim, found.shape)) * static_cast<uint64_t>(found.item_bytes);
+  return raw > kFree && (raw - kFree) / kMostInflation > found.stored_bytes;
+}
+
 ObjectRecord RecordOf(const FoundDataset& found, ObjectMeta meta, uint32_t number) {
   ObjectRecord record;
   meta.type = found.type;
@@ -44,6 +53,10 @@ ObjectRecord RecordOf(const FoundDataset& found, ObjectMeta meta, uint32_t numbe
   meta.shape = found.shape;
   meta.attributes = found.attributes;
   std::sort(meta.attributes.begin(), meta.attributes.end());
+  // Names that differ only in what is no UTF-8 look alike: the first stays.
+  const auto alike = [](const Attribute& a, const Attribute& b) { return a.first == b.first; };
+  meta.attributes.erase(std::unique(meta.attributes.begin(), meta.attributes.end(), alike),
+                        meta.attributes.end());
   record.meta = std::move(meta);
   record.box_count = 1;
   const Box whole = WholeBox(found.ndim, found.shape);
@@ -61,13 +74,16 @@ ObjectRecord RecordOf(const FoundDataset& found, ObjectMeta meta, uint32_t numbe
 }  // namespace
 
 Result<ForeignCatalog> CatalogOf(File& file, const std::string& path,
-                                 int64_t modified_unix_seconds, const Log& log) {
+                                 const std::array<uint64_t, 4>& version, const Log& log) {
   ForeignCatalog catalog;
   IndexPart part;
   uint64_t raw_bytes = 0, stored_bytes = 0;
   TSNAP_TRY(file.Walk([&](FoundDataset found) -> Status {
     ObjectMeta meta;
-    const std::string why_not = found.readable ? NameMeta(found.name, &meta) : found.why_not;
+    std::string why_not = found.readable ? NameMeta(found.name, &meta) : found.why_not;
+    if (why_not.empty() && ClaimsTooMuch(found))
+      why_not = fmt::format("it claims to have the shape {}, but stores only {} bytes",
+                            ShapeToString(found.ndim, found.shape), found.stored_bytes);
     if (!why_not.empty()) {
       if (log.wants(LogLevel::kWarning))
         log.Write(LogLevel::kWarning, fmt::format("reading {}: dataset \"{}\" is left out: {}",
@@ -88,10 +104,10 @@ Result<ForeignCatalog> CatalogOf(File& file, const std::string& path,
   catalog.index = native::EncodeIndexPart(part);
 
   native::CommitRecord record;
-  record.id = IdOf(path, modified_unix_seconds);
+  record.id = IdOf(path, version);
   record.byte_order = native::NativeByteOrder();
   record.world_size = 1;
-  record.created_unix_seconds = std::max<int64_t>(0, modified_unix_seconds);
+  record.created_unix_seconds = std::max<int64_t>(0, static_cast<int64_t>(version[2]));
   record.object_count = static_cast<int64_t>(part.objects.size());
   record.raw_bytes = raw_bytes;
   record.stored_bytes = std::min<uint64_t>(stored_bytes, INT64_MAX);

@@ -3,6 +3,8 @@
 // what cannot be read is left out, and the log says so.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,8 +20,8 @@ struct ForeignCatalog {
   std::vector<std::string> names;  // of the datasets, by number
 };
 
-// modified_unix_seconds: of the file; it stands for when the snapshot was taken.
+// version: what tells the file from others (FileMap); its time stands for when the snapshot was taken.
 Result<ForeignCatalog> CatalogOf(File& file, const std::string& path,
-                                 int64_t modified_unix_seconds, const Log& log);
+                                 const std::array<uint64_t, 4>& version, const Log& log);
 
 }  // namespace tsnap::one_file

@@ -55,7 +55,9 @@ class Library {
   virtual ~Library() = default;
   // A new file with everything that the plan says, closed again; *map tells where things lie. kExists
   // when there is one. What is left after a failure is removed.
-  virtual Status Create(const std::string& path, const FilePlan& plan, FileMap* map) const = 0;
+  // progress is called now and then.
+  virtual Status Create(const std::string& path, const FilePlan& plan,
+                        const std::function<void()>& progress, FileMap* map) const = 0;
   // kNotFound when there is no file, kCorrupt when it is none of HDF5. name: what messages call it.
   virtual Result<std::unique_ptr<File>> Open(const std::string& path,
                                              const std::string& name) const = 0;

@@ -53,14 +53,26 @@ class Hdf5FileStore final : public OneFileStore {
     TSNAP_ASSIGN(const Library* library, LoadLibrary());
     const std::string path = PathOfTake(id);
     TSNAP_TRY(posix::MakeFolders(posix::ParentOf(path)));
-    TSNAP_TRY(library->Create(path, plan, map).While("laying out", path));
+    const auto progress = [this] { ++counters().moved_bytes; };
+    TSNAP_TRY(library->Create(path, plan, progress, map).While("laying out", path));
     return ReserveBlocks(path);
   }
 
   Status UseFile(const std::string& id, FileMap map) override {
     TSNAP_ASSIGN(taken_, TakenFile::Open(PathOfTake(id), std::move(map), session_->knobs().direct_io,
                                          &counters()));
+    std::lock_guard lock(mutex_);
+    if (committed_) committed_->CloseInside();
     return Status::Ok();
+  }
+
+  Result<bool> HoldsTaken() override {
+    struct stat named {};
+    if (taken_inode_ == 0) return false;  // it never came to be named
+    if (::stat(path_.c_str(), &named) == 0)
+      return named.st_ino == taken_inode_ && named.st_dev == taken_device_;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return posix::FailedTo("asking for", path_, errno);
   }
 
   Status SyncFile() override { return taken_ ? taken_->Sync() : Status::Ok(); }
@@ -73,7 +85,7 @@ class Hdf5FileStore final : public OneFileStore {
 
   Result<FileMap> Map() override {
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
-    return file->Map();
+    return file->Map(&counters().moved_bytes);
   }
 
   Status Adopt(FileMap map) override {
@@ -224,9 +236,14 @@ class Hdf5FileStore final : public OneFileStore {
 
    private:
     static Result<posix::FolderLock> Acquire(Hdf5FileStore& store) {
-      TSNAP_TRY(posix::MakeFolders(store.beside_->url()));
-      return posix::FolderLock::Acquire(store.beside_->url(),
-                                        store.session_->knobs().io_timeout_seconds);
+      // Who gives a lock back removes the folder with it, perhaps just before this one opens it.
+      constexpr int kTries = 10;
+      for (int tries = 1;; ++tries) {
+        TSNAP_TRY(posix::MakeFolders(store.beside_->url()));
+        Result<posix::FolderLock> lock = posix::FolderLock::Acquire(
+            store.beside_->url(), store.session_->knobs().io_timeout_seconds);
+        if (lock.ok() || lock.status().code() != Code::kNotFound || tries == kTries) return lock;
+      }
     }
     const std::string name_;
     const Result<posix::FolderLock> lock_;
@@ -274,7 +291,9 @@ class Hdf5FileStore final : public OneFileStore {
       return Status::Ok();
     if (errno != EINVAL && errno != ENOSYS) return Settle(errno);
     // A file system without it: a second name, and the first goes with its folder.
-    return ::link(from, path_.c_str()) == 0 ? Status::Ok() : Settle(errno);
+    if (::link(from, path_.c_str()) != 0) return Settle(errno);
+    ::unlink(from);
+    return Status::Ok();
   }
 
   Status NameOver(const Version& expected) {

@@ -28,7 +28,7 @@ class OneFileStore : public Store {
  public:
   // One rank, between the marker and the first write: makes the take's file.
   virtual Status MakeFile(const std::string& id, const FilePlan& plan, FileMap* map) = 0;
-  // Every rank: the take writes there.
+  // Every rank: the take writes there. From here on HDF5 is not asked any more.
   virtual Status UseFile(const std::string& id, FileMap map) = 0;
   // Every rank that wrote, after its last write: what it wrote is on the device.
   virtual Status SyncFile() = 0;
@@ -38,6 +38,8 @@ class OneFileStore : public Store {
   // Of a file whose commit record cannot be read: false when nothing shows that tsnap has written
   // it.
   virtual bool MayBeOurs() = 0;
+  // Whether the file that is there is the one of this take; asks no HDF5.
+  virtual Result<bool> HoldsTaken() = 0;
   // Where the committed file's datasets lie; asks HDF5.
   virtual Result<FileMap> Map() = 0;
   // As another rank found out: then HDF5 is asked only for datasets without an address.
