@@ -379,7 +379,7 @@ def cp_goes_into_an_hdf5_file_and_out_of_it(world):
     world.out("verify", file)
     assert sorted(p.name for p in world.folder.iterdir()) == ["archive", "back", "one.h5", "snap shot"]
     if world.slow_reads is not None:
-        slow = dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS="700", TSNAP_IO_CONCURRENCY="1",
+        slow = dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS="60", TSNAP_IO_CONCURRENCY="1",
                     TSNAP_MEMORY_BUDGET_BYTES=str(2 << 20))
         for source, to in (world.url, "slow.h5"), (file, "slow"):
             code, seen = on_terminal([world.tool, "cp", "--verify", source, str(world.folder / to)], slow)
