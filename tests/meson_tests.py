@@ -21,16 +21,18 @@ def suites(build):
 
 def programs(build, wanted):
     tests = json.loads((build / "meson-info" / "intro-tests.json").read_text())
+    targets = json.loads((build / "meson-info" / "intro-targets.json").read_text())
+    files = {target["id"]: target["filename"] for target in targets}
     found = set()
     for test in tests:
         if not wanted.intersection(suite.split(":", 1)[-1] for suite in test["suite"]):
             continue
-        for word in test["cmd"]:
+        # What a test says it depends on is loaded while it runs.
+        for word in [*test["cmd"], *(name for target in test.get("depends", []) for name in files.get(target, []))]:
             path = build.resolve() / word   # a program behind another one is named relative to the build folder
             if path.is_relative_to(build.resolve()):
                 found.add(str(path.relative_to(build.resolve())))
-    built = {name for target in json.loads((build / "meson-info" / "intro-targets.json").read_text())
-             for name in target["filename"]}
+    built = {name for target in targets for name in target["filename"]}
     print("\n".join(sorted(name for name in found if str(build.resolve() / name) in built)))
 
 
