@@ -46,7 +46,8 @@ void SawName(const char* from, const char* to) {
   const std::lock_guard lock(Log().mutex);
   if (Log().before.count(temporary) > 0)
     Log().before.insert(std::filesystem::weakly_canonical(to, error).string());
-  if (std::string(to).ends_with("/tsnap.json")) Log().committed = true;
+  const std::string name = to;
+  if (name.ends_with("/tsnap.json") || name.ends_with("/a.h5")) Log().committed = true;
 }
 
 template <class Function>
@@ -76,6 +77,14 @@ __attribute__((visibility("default"))) int link(const char* from, const char* to
 __attribute__((visibility("default"))) int rename(const char* from, const char* to) noexcept {
   tsnap::test::SawName(from, to);
   return tsnap::test::Next<int(const char*, const char*)>("rename")(from, to);
+}
+
+__attribute__((visibility("default"))) int renameat2(int from_folder, const char* from,
+                                                     int to_folder, const char* to,
+                                                     unsigned flags) noexcept {
+  tsnap::test::SawName(from, to);
+  return tsnap::test::Next<int(int, const char*, int, const char*, unsigned)>("renameat2")(
+      from_folder, from, to_folder, to, flags);
 }
 
 }  // extern "C"
@@ -121,6 +130,21 @@ void AllIsSyncedBeforeTheCommit() {
   }
 }
 
+// One HDF5 file: its bytes before it has its name, then its name, and the folders that were new.
+void OneFileIsSyncedBeforeItHasItsName() {
+  const Folder folder(NewFolder());
+  const std::string above = std::filesystem::canonical(folder.path()).string();
+  const std::string place = above + "/new/run/a.h5";
+  for (const bool overwrite : {false, true}) {
+    Where() = overwrite ? "overwriting" : "a new place";
+    Take(place, overwrite ? 2 : 1, overwrite, TSNAP_ON);
+    CHECK_TEXT(Before(place), "the file was not synced before it had its name");
+    CHECK_TEXT(Log().after.count(above + "/new/run") > 0, "its name was not synced");
+    for (const std::string& one : {above + "/new", above})
+      CHECK_TEXT(Before(one) || Log().after.count(one) > 0, one + " was not synced");
+  }
+}
+
 void NothingIsSyncedWhenThatIsSwitchedOff() {
   const Folder folder(NewFolder());
   Take(folder / "a", 1, false, TSNAP_OFF);
@@ -146,5 +170,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {{"all_is_synced_before_the_commit", AllIsSyncedBeforeTheCommit},
        {"nothing_is_synced_when_that_is_switched_off", NothingIsSyncedWhenThatIsSwitchedOff},
+       {"one_file_is_synced_before_it_has_its_name", OneFileIsSyncedBeforeItHasItsName},
        {"removal_is_synced", RemovalIsSynced}});
 }

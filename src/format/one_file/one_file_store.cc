@@ -211,9 +211,13 @@ class Hdf5FileStore final : public OneFileStore {
     return beside_->RemoveEmptyFolders(prefix, before_unix_seconds);
   }
 
-  // What lies beside goes when the file has its name: only the folder of that must last.
+  // What lies beside goes when the file has its name: only the folder of that must last, and those
+  // above it, which may be new.
   Status SyncFolder(const std::string& folder) override {
-    return folder.empty() ? posix::SyncFolderOf(posix::ParentOf(path_)) : Status::Ok();
+    if (!folder.empty()) return Status::Ok();
+    const std::string parent = posix::ParentOf(path_);
+    TSNAP_TRY(posix::SyncFolderOf(parent));
+    return posix::SyncFoldersAbove(parent);
   }
 
  private:
