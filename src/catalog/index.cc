@@ -1,4 +1,4 @@
-// The order of the records in an index part.
+// The order of the records in an index part, and of their extents.
 #include "catalog/index.h"
 
 #include <algorithm>
@@ -20,6 +20,11 @@ std::string_view Prefix(const ObjectMeta& meta, std::array<char, 24>* buffer) {
 }
 
 }  // namespace
+
+void SortExtents(std::vector<Extent>* extents) {
+  std::sort(extents->begin(), extents->end(),
+            [](const Extent& a, const Extent& b) { return a.box.offset < b.box.offset; });
+}
 
 bool ObjectLess(const ObjectRecord& a, const ObjectRecord& b) {
   std::array<char, 24> buffer_a{}, buffer_b{};

@@ -36,6 +36,8 @@ struct IndexPart {
   std::vector<TileRecord> tiles;      // sorted by (path, tile)
 };
 
+// The order of an index, so that the same state gives the same one whoever spoke first.
+void SortExtents(std::vector<Extent>* extents);
 bool ObjectLess(const ObjectRecord& a, const ObjectRecord& b);  // by QualifiedPath, bytewise
 bool TileLess(const TileRecord& a, const TileRecord& b);
 

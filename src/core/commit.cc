@@ -19,7 +19,8 @@ Result<native::CommitRecord> ReadRecordOnce(Store& store, Version* version, Byte
   Result<Bytes> text = store.Get(native::kRecordKey, native::kMaxRecordBytes, version);
   if (!text.ok() && text.status().code() == Code::kNotFound) {
     if (store.traits().datasets)
-      return NotFound(fmt::format("there is no snapshot at {}: there is no such file", store.url()));
+      return NotFound(
+          fmt::format("there is no snapshot at {}: there is no such file", store.url()));
     // An object store says whether it is the whole place that is missing: a bucket is never made.
     const std::string reason =
         store.traits().whole_objects() ? fmt::format(" ({})", text.status().message()) : "";
@@ -32,9 +33,10 @@ Result<native::CommitRecord> ReadRecordOnce(Store& store, Version* version, Byte
   if (!record.ok())
     return std::move(record).status().While("reading the commit record of", store.url());
   if (record->datasets != store.traits().datasets)
-    return Corrupt(fmt::format("the commit record of {} is damaged: it belongs to another kind of "
-                               "place",
-                               store.url()));
+    return Corrupt(
+        fmt::format("the commit record of {} is damaged: it belongs to another kind of "
+                    "place",
+                    store.url()));
   *out = std::move(text).value();
   return record;
 }
@@ -63,9 +65,10 @@ Status Committer::Look(const std::string& own_id, bool overwrite, bool* there) {
   if (*there) return Status::Ok();
   const bool damaged = !existing.ok() && existing.status().code() == Code::kCorrupt;
   if (IsForeign(*store_, existing)) {
-    return Exists(fmt::format("{} {}: it is a file that tsnap has not written, which is never "
-                              "replaced; {} to another place",
-                              work_.action, store_->url(), work_.name));
+    return Exists(
+        fmt::format("{} {}: it is a file that tsnap has not written, which is never "
+                    "replaced; {} to another place",
+                    work_.action, store_->url(), work_.name));
   }
   if (existing.ok() && !overwrite) {
     return Exists(fmt::format(
@@ -224,6 +227,18 @@ void Committer::Abandon() {
   });
   Warn(abandoned, IsCopy() ? "removing what a failed copy left (tsnap gc does it later)"
                            : "removing what a failed take left (tsnap gc does it later)");
+}
+
+Status CallWatched(Engine& engine, const std::shared_ptr<Committer>& committer,
+                   void (Committer::*call)(), const std::shared_ptr<Store>& store) {
+  return Protect([&] {
+    return engine.Watched(
+        [committer, call] {
+          ((*committer).*call)();
+          return Status::Ok();
+        },
+        store);
+  });
 }
 
 void Committer::Warn(const Status& status, const char* action) {

@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "engine/engine.h"
 #include "format/native/commit_record.h"
 #include "store/store.h"
 
@@ -92,6 +93,11 @@ class Committer {
   bool may_still_come_ = false;  // the record, by a request that nobody answered
   std::chrono::steady_clock::time_point refreshed_{};
 };
+
+// One of the calls that only log what goes wrong, watched: not OK when it hangs, or was not begun
+// for want of memory. Does not throw.
+Status CallWatched(Engine& engine, const std::shared_ptr<Committer>& committer,
+                   void (Committer::*call)(), const std::shared_ptr<Store>& store);
 
 // Reads and checks the commit record of a place. kNotFound when there is none. *text: as it is
 // stored.

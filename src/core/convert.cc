@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "core/convert_batches.h"
 #include "core/convert_layout.h"
 #include "core/convert_source.h"
+#include "core/copy_end.h"
 #include "core/snapshot.h"
 #include "engine/engine.h"
 #include "format/native/index_part.h"
@@ -25,14 +25,6 @@
 namespace tsnap {
 
 namespace {
-
-// One place has many URLs.
-std::string PlaceOf(std::string_view url) {
-  for (const std::string_view scheme : {"hdf5://", "fs://"})
-    if (url.starts_with(scheme)) url.remove_prefix(scheme.size());
-  while (url.size() > 1 && url.ends_with('/')) url.remove_suffix(1);
-  return std::string(url);
-}
 
 // One conversion, step by step (convert.h). Whatever touches a store runs in calls that are
 // watched, and owns what it touches.
@@ -49,7 +41,7 @@ class ConvertStory {
 
   Status Run(CopyResult* result) {
     TSNAP_TRY(CheckPlaces());
-    TSNAP_ASSIGN(std::shared_ptr<Store> from, Open(from_end_));
+    TSNAP_ASSIGN(std::shared_ptr<Store> from, OpenEnd(*engine_, from_end_));
     TSNAP_TRY(source_.Open(*engine_, std::move(from)));
     Status made = Protect([&]() -> Status {
       TSNAP_TRY(OpenDestination());
@@ -72,23 +64,15 @@ class ConvertStory {
   }
 
   Status CheckPlaces() const {
-    if (PlaceOf(from_end_.url) != PlaceOf(to_end_.url)) return Status::Ok();
+    // One place has many URLs.
+    if (one_file::PathOfUrl(from_end_.url) != one_file::PathOfUrl(to_end_.url)) return Status::Ok();
     return Invalid(
         fmt::format("copying {} to {}: they are the same place", from_end_.url, to_end_.url));
   }
 
-  Result<std::shared_ptr<Store>> Open(const CopyEnd& end) {
-    const auto opened = std::make_shared<std::shared_ptr<Store>>();
-    TSNAP_TRY(engine_->Watched([opened, end] {
-      TSNAP_ASSIGN(*opened, end.open());
-      return Status::Ok();
-    }));
-    return *opened;
-  }
-
   // Step 2.
   Status OpenDestination() {
-    TSNAP_ASSIGN(to_, Open(to_end_));
+    TSNAP_ASSIGN(to_, OpenEnd(*engine_, to_end_));
     const native::CommitRecord& source = source_.record();
     if (to_->traits().datasets && source.byte_order != native::NativeByteOrder()) {
       return Unsupported(fmt::format(
@@ -209,7 +193,7 @@ class ConvertStory {
     const CopyEnd end{path, "", [path, session = std::make_shared<StoreSession>(knobs_, log_)] {
                         return one_file::OpenOneFile(path, session);
                       }};
-    return Open(end);
+    return OpenEnd(*engine_, end);
   }
 
   // Step 7.
@@ -224,14 +208,7 @@ class ConvertStory {
   // A failure is only logged: gc does it later.
   void Clean(void (Committer::*removal)()) {
     if (!committer_ || committer_->id().empty() || engine_->stuck()) return;
-    Status cleaned = Protect([&] {
-      return engine_->Watched(
-          [committer = committer_, removal] {
-            ((*committer).*removal)();
-            return Status::Ok();
-          },
-          to_);
-    });
+    const Status cleaned = CallWatched(*engine_, committer_, removal, to_);
     if (cleaned.ok() || !log_.wants(LogLevel::kWarning)) return;
     static_cast<void>(Protect([&] {
       log_.Write(LogLevel::kWarning,
@@ -242,14 +219,7 @@ class ConvertStory {
 
   void RefreshMarker() {
     if (!committer_->wants_refresh()) return;
-    static_cast<void>(Protect([&] {
-      return engine_->Watched(
-          [committer = committer_] {
-            committer->Refresh();
-            return Status::Ok();
-          },
-          to_);
-    }));
+    static_cast<void>(CallWatched(*engine_, committer_, &Committer::Refresh, to_));
   }
 
   void Tell(uint64_t done_bytes) const {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/deliver.h"
+#include "core/write_plan.h"
 #include "engine/read.h"
 #include "engine/write.h"
 
@@ -105,9 +106,7 @@ class Conversion {
   BatchSizes Sizes() const {
     const StoreTraits& traits = job_.to->traits();
     BatchSizes sizes;
-    sizes.slab_bytes = std::max(traits.slab_bytes, kBlockBytes);
-    if (traits.whole_objects())
-      sizes.slab_bytes = std::min(sizes.slab_bytes, kMostParts * traits.least_part_bytes);
+    sizes.slab_bytes = SizeOrDefault(0, traits.slab_bytes, traits);
     sizes.transfer_bytes = job_.engine.write_transfer_bytes(*job_.to);
     sizes.least_part_bytes = traits.least_part_bytes;
     sizes.apart = traits.datasets;

@@ -4,7 +4,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/knobs.h"
 #include "core/dataset_naming.h"
 #include "format/native/index_part.h"
 #include "format/one_file/one_file_store.h"
@@ -64,15 +63,9 @@ std::vector<uint64_t> ConvertLayout::MeasureIndex(const ConvertPlan& plan,
                                                   const Placement& placement) const {
   std::vector<Extent> extents;
   extents.reserve(plan.chunks.size());
-  for (size_t i = 0; i < plan.chunks.size(); ++i) {
-    Extent& extent = extents.emplace_back();
-    extent.writer = places_[i].dataset;
-    extent.slab = places_[i].slab;
-    extent.offset = places_[i].offset;
-    extent.raw_bytes = extent.stored_bytes = plan.chunks[i].bytes;
-    extent.box = plan.chunks[i].box;
-    extent.block_crcs.resize(CeilDiv(extent.stored_bytes, kBlockBytes));
-  }
+  for (size_t i = 0; i < plan.chunks.size(); ++i)
+    extents.push_back(
+        UnwrittenExtent(places_[i], plan.chunks[i].box, RowMajor(), plan.chunks[i].bytes));
   std::vector<uint64_t> bytes;
   for (const IndexPart& part : IndexOf(placement, plan, extents)) {
     const bool is_empty = part.objects.empty() && part.tiles.empty();
@@ -83,12 +76,9 @@ std::vector<uint64_t> ConvertLayout::MeasureIndex(const ConvertPlan& plan,
 
 Status ConvertLayout::MakeFile(Engine& engine, const std::shared_ptr<Store>& store,
                                const ConvertPlan& plan, const native::CommitRecord& record) const {
-  const auto file = std::make_shared<one_file::FilePlan>();
-  file->datasets = specs_;
-  file->notes = NotesOfFile(record);
-  file->index_bytes = MeasureIndex(plan, record.placement);
-  file->record_bytes = RoomForRecord(file->index_bytes.size(), record.metadata.size());
-  file->alignment = engine.knobs().hdf5_alignment_bytes;
+  const auto file = std::make_shared<one_file::FilePlan>(
+      FilePlanOf(specs_, NotesOfFile(record), MeasureIndex(plan, record.placement),
+                 record.metadata.size(), engine.knobs()));
   TSNAP_TRY(engine.Watched(
       [store, id = record.id, file] {
         one_file::FileMap map;

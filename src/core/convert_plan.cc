@@ -84,12 +84,6 @@ class Planner {
   ConvertPlan& plan_;
 };
 
-// In index order, as a take lists them.
-void SortExtents(std::vector<Extent>* extents) {
-  std::sort(extents->begin(), extents->end(),
-            [](const Extent& a, const Extent& b) { return a.box.offset < b.box.offset; });
-}
-
 // Of one object: its record, and its tiles when it is sharded.
 void AddObject(const Placement& placement, const ObjectRecord& source, std::vector<Extent> extents,
                std::vector<IndexPart>* parts) {

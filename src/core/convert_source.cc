@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "core/commit.h"
 #include "core/convert_batches.h"
-#include "format/native/names.h"
+#include "core/copy_end.h"
 
 namespace tsnap {
 
@@ -48,24 +46,11 @@ Status ConvertSource::LoadIndex(Engine& engine) const {
 }
 
 Status ConvertSource::CheckIsThere(Engine& engine) const {
-  return engine.Watched(
-      [from = store_, text = text_]() -> Status {
-        const Result<Bytes> now = from->Get(native::kRecordKey, native::kMaxRecordBytes, nullptr);
-        if (now.ok() && *now == *text) return Status::Ok();
-        const Code code = now.status().code();
-        if (!now.ok() && code != Code::kNotFound && code != Code::kCorrupt)
-          return Status(now.status()).While("reading the commit record again of", from->url());
-        return NotFound(fmt::format("copying {}: the snapshot there was {} while it was copied",
-                                    from->url(), code == Code::kNotFound ? "removed" : "replaced"));
-      },
-      store_);
+  return tsnap::CheckIsThere(engine, store_, text_);
 }
 
 Status ConvertSource::Explained(Engine& engine, Status failure) const {
-  if (failure.code() != Code::kNotFound || engine.stuck()) return failure;
-  TSNAP_TRY(CheckIsThere(engine));
-  return Corrupt(fmt::format("copying {}: a file of the snapshot is missing: {}", store_->url(),
-                             failure.message()));
+  return ExplainMissing(engine, store_, text_, std::move(failure));
 }
 
 }  // namespace tsnap

@@ -12,6 +12,7 @@
 #include "base/protect.h"
 #include "core/commit.h"
 #include "core/convert.h"
+#include "core/copy_end.h"
 #include "core/copy_journal.h"
 #include "core/snapshot.h"
 #include "engine/copy_objects.h"
@@ -82,15 +83,6 @@ class CopyStory {
     return std::make_unique<Engine>(knobs_, knobs_.memory_budget_bytes);
   }
 
-  Result<std::shared_ptr<Store>> Open(const CopyEnd& end) {
-    const auto opened = std::make_shared<std::shared_ptr<Store>>();
-    TSNAP_TRY(engine_->Watched([opened, end] {
-      TSNAP_ASSIGN(*opened, end.open());
-      return Status::Ok();
-    }));
-    return *opened;
-  }
-
   // Step 1.
   Status ReadSource() {
     struct Opened {
@@ -99,7 +91,7 @@ class CopyStory {
       native::CommitRecord record;
     };
     const auto opened = std::make_shared<Opened>();
-    TSNAP_ASSIGN(from_, Open(from_end_));
+    TSNAP_ASSIGN(from_, OpenEnd(*engine_, from_end_));
     opened->store = from_;
     TSNAP_TRY(engine_->Watched(
         [opened] {
@@ -115,7 +107,7 @@ class CopyStory {
 
   // Step 2.
   Status LookAtDestination(bool* there) {
-    TSNAP_ASSIGN(to_, Open(to_end_));
+    TSNAP_ASSIGN(to_, OpenEnd(*engine_, to_end_));
     if (from_end_.service == to_end_.service && to_->url() == from_->url()) {
       return Invalid(
           fmt::format("copying {} to {}: they are the same place", from_->url(), to_->url()));
@@ -180,11 +172,11 @@ class CopyStory {
         &result_.within_service);
     if (!copied.ok()) {
       if (!engine_->stuck()) WriteNote();
-      return Explained(std::move(copied));
+      return ExplainMissing(*engine_, from_, record_text_, std::move(copied));
     }
     TSNAP_TRY(MakeDurable());
     TSNAP_TRY(CheckDestination());
-    return CheckSource();
+    return CheckIsThere(*engine_, from_, record_text_);
   }
 
   // Object stores show an object only when it is whole: there its size says enough.
@@ -238,14 +230,7 @@ class CopyStory {
 
   void RefreshMarker() {
     if (!committer_->wants_refresh()) return;
-    static_cast<void>(Protect([&] {
-      return engine_->Watched(
-          [committer = committer_] {
-            committer->Refresh();
-            return Status::Ok();
-          },
-          to_);
-    }));
+    static_cast<void>(CallWatched(*engine_, committer_, &Committer::Refresh, to_));
   }
 
   void Note(std::vector<Entry> finished) {
@@ -310,29 +295,6 @@ class CopyStory {
         to_);
   }
 
-  Status CheckSource() {
-    return engine_->Watched(
-        [from = from_, text = record_text_]() -> Status {
-          const Result<Bytes> now = from->Get(native::kRecordKey, native::kMaxRecordBytes, nullptr);
-          if (now.ok() && *now == *text) return Status::Ok();
-          const Code code = now.status().code();
-          if (!now.ok() && code != Code::kNotFound && code != Code::kCorrupt)
-            return Status(now.status()).While("reading the commit record again of", from->url());
-          return NotFound(fmt::format("copying {}: the snapshot there was {} while it was copied",
-                                      from->url(),
-                                      code == Code::kNotFound ? "removed" : "replaced"));
-        },
-        from_);
-  }
-
-  // An object that is missing in the source: was it removed together with its snapshot?
-  Status Explained(Status failure) {
-    if (failure.code() != Code::kNotFound) return failure;
-    TSNAP_TRY(CheckSource());
-    return Corrupt(fmt::format("copying {}: a file of the snapshot is missing: {}", from_->url(),
-                               failure.message()));
-  }
-
   // Step 7. In memory of its own: what was used for copying goes first.
   Status Verify() {
     engine_ = NewEngine();
@@ -381,15 +343,8 @@ class CopyStory {
 
   // Step 9. A failure is only logged: gc does it later.
   void Clean() {
-    Status cleaned = Protect([&] {
-      return engine_->Watched(
-          [committer = committer_] {
-            committer->RemoveReplaced();
-            return Status::Ok();
-          },
-          to_);
-    });
-    Warn(std::move(cleaned), "cleaning up after a copy");
+    Warn(CallWatched(*engine_, committer_, &Committer::RemoveReplaced, to_),
+         "cleaning up after a copy");
   }
 
   // What a failure leaves.
@@ -451,10 +406,13 @@ Status CopySnapshot(const CopyEnd& from, const CopyEnd& to, const Knobs& knobs, 
 Status CopySnapshot(const std::string& from_url, const Knobs& from_knobs, const std::string& to_url,
                     const Knobs& to_knobs, const Log& log, const CopyOptions& options,
                     CopyResult* result) {
-  const CopyEnd from{from_url, ServiceOf(from_knobs),
-                     [=] { return OpenPlace(from_url, std::make_shared<StoreSession>(from_knobs), /*create=*/false); }};
-  const CopyEnd to{to_url, ServiceOf(to_knobs),
-                   [=] { return OpenPlace(to_url, std::make_shared<StoreSession>(to_knobs), /*create=*/true); }};
+  const CopyEnd from{from_url, ServiceOf(from_knobs), [=] {
+                       return OpenPlace(from_url, std::make_shared<StoreSession>(from_knobs),
+                                        /*create=*/false);
+                     }};
+  const CopyEnd to{
+      to_url, ServiceOf(to_knobs),
+      [=] { return OpenPlace(to_url, std::make_shared<StoreSession>(to_knobs), /*create=*/true); }};
   return CopySnapshot(from, to, to_knobs, log, options, result);
 }
 

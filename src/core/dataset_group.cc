@@ -87,7 +87,7 @@ Result<ExtentPlace> PlaceInDataset(const ObjectMeta& meta, const Box& box, uint3
                                    uint64_t begin) {
   const one_file::StoredArray array{meta.item_bytes, meta.ndim, meta.shape};
   ExtentPlace place;
-  place.dataset = dataset;
+  place.writer = dataset;
   if (one_file::IsOneRun(array, box, &place.offset)) {
     place.slab = native::SlabNames::kRun;
   } else {
@@ -116,9 +116,18 @@ std::vector<one_file::Note> NotesOfFile(const native::CommitRecord& record) {
   return notes;
 }
 
-// JSON writes one byte as six at worst.
-uint64_t RoomForRecord(uint64_t parts, uint64_t metadata_bytes) {
-  return kRecordBytes + kRecordBytesOfPart * parts + 6 * metadata_bytes;
+one_file::FilePlan FilePlanOf(std::vector<one_file::DatasetSpec> specs,
+                              std::vector<one_file::Note> notes, std::vector<uint64_t> index_bytes,
+                              uint64_t metadata_bytes, const Knobs& knobs) {
+  one_file::FilePlan plan;
+  plan.datasets = std::move(specs);
+  plan.notes = std::move(notes);
+  plan.index_bytes = std::move(index_bytes);
+  // JSON writes one byte as six at worst.
+  plan.record_bytes =
+      kRecordBytes + kRecordBytesOfPart * plan.index_bytes.size() + 6 * metadata_bytes;
+  plan.alignment = knobs.hdf5_alignment_bytes;
+  return plan;
 }
 
 Status WriteRankTable(Engine& engine, const std::shared_ptr<Store>& store, const std::string& id,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/knobs.h"
 #include "base/status.h"
 #include "core/dataset_naming.h"
 #include "engine/engine.h"
@@ -40,8 +41,11 @@ Result<ExtentPlace> PlaceInDataset(const ObjectMeta& meta, const Box& box, uint3
 // What a file says of itself to those who look at it without tsnap. Of the record: id, world size,
 // time and metadata.
 std::vector<one_file::Note> NotesOfFile(const native::CommitRecord& record);
-// Room for the commit record, which is written last.
-uint64_t RoomForRecord(uint64_t parts, uint64_t metadata_bytes);
+// The whole file, with room for the commit record, which is written last. metadata_bytes: of the
+// user's text in it.
+one_file::FilePlan FilePlanOf(std::vector<one_file::DatasetSpec> specs,
+                              std::vector<one_file::Note> notes, std::vector<uint64_t> index_bytes,
+                              uint64_t metadata_bytes, const Knobs& knobs);
 
 // A table of ranks beside a packed dataset.
 Status WriteRankTable(Engine& engine, const std::shared_ptr<Store>& store, const std::string& id,

@@ -113,7 +113,8 @@ class Layout {
       std::sort(records.begin(), records.end(), [](const DatasetRecord& a, const DatasetRecord& b) {
         return DatasetId(a.meta) < DatasetId(b.meta);
       });
-      specs_ = SpecsOf(records, &table_numbers_);
+      std::vector<uint32_t> table_numbers;  // all ranks count them below
+      specs_ = SpecsOf(records, &table_numbers);
       IndexPart part;
       part.objects = std::move(records);
       for (DatasetRecord& record : part.objects) {
@@ -161,7 +162,11 @@ class Layout {
   Status MeasureIndex(IndexSummary* summary) {
     std::vector<Extent> extents;
     const Status local = Protect([&] {
-      extents = ExtentsAt(job_.plan.plan, places_);
+      const std::vector<PlannedExtent>& planned = job_.plan.plan.extents;
+      extents.reserve(planned.size());
+      for (size_t i = 0; i < planned.size(); ++i)
+        extents.push_back(
+            UnwrittenExtent(places_[i], planned[i].box, planned[i].order, planned[i].raw_bytes));
       return Status::Ok();
     });
     IndexJob index{job_.engine,       job_.store,    job_.id,    job_.placement,
@@ -175,12 +180,11 @@ class Layout {
     Bytes wire;
     const Status local = Protect([&] {
       if (comm_.rank() != 0) return Status::Ok();
-      const auto plan = std::make_shared<one_file::FilePlan>();
-      plan->datasets = std::move(specs_);
-      plan->notes = job_.notes;
-      for (const native::PartInfo& part : index.parts) plan->index_bytes.push_back(part.bytes);
-      plan->record_bytes = RoomForRecord(index.parts.size(), job_.metadata_bytes);
-      plan->alignment = job_.engine.knobs().hdf5_alignment_bytes;
+      std::vector<uint64_t> index_bytes;
+      for (const native::PartInfo& part : index.parts) index_bytes.push_back(part.bytes);
+      const auto plan = std::make_shared<one_file::FilePlan>(
+          FilePlanOf(std::move(specs_), job_.notes, std::move(index_bytes), job_.metadata_bytes,
+                     job_.engine.knobs()));
       const auto map = std::make_shared<one_file::FileMap>();
       TSNAP_TRY(job_.engine.Watched(
           [store = job_.store, id = job_.id, plan, map] {
@@ -236,7 +240,6 @@ class Layout {
   std::unordered_map<std::string, Numbers> numbers_;  // by DatasetId
   std::vector<FilledDataset> filled_;                 // datasets with a fill value
   std::vector<one_file::DatasetSpec> specs_;          // on rank 0
-  std::vector<uint32_t> table_numbers_;               // on rank 0
 };
 
 }  // namespace
@@ -244,23 +247,6 @@ class Layout {
 Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local,
                       std::vector<ExtentPlace>* places) {
   return Layout(comm, job, places).Run(std::move(local));
-}
-
-std::vector<Extent> ExtentsAt(const WritePlan& plan, const std::vector<ExtentPlace>& places) {
-  std::vector<Extent> extents;
-  extents.reserve(plan.extents.size());
-  for (size_t i = 0; i < plan.extents.size(); ++i) {
-    const PlannedExtent& planned = plan.extents[i];
-    Extent& extent = extents.emplace_back();
-    extent.writer = places[i].dataset;
-    extent.slab = places[i].slab;
-    extent.offset = places[i].offset;
-    extent.raw_bytes = extent.stored_bytes = planned.raw_bytes;
-    extent.box = planned.box;
-    extent.order = planned.order;
-    extent.block_crcs.resize(CeilDiv(planned.raw_bytes, kBlockBytes));
-  }
-  return extents;
 }
 
 }  // namespace tsnap

@@ -43,7 +43,4 @@ struct LayoutJob {
 Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local,
                       std::vector<ExtentPlace>* places);
 
-// The extents of a plan as they will lie there, without checksums.
-std::vector<Extent> ExtentsAt(const WritePlan& plan, const std::vector<ExtentPlace>& places);
-
 }  // namespace tsnap

@@ -50,12 +50,6 @@ class PartBuilder {
   }
 
  private:
-  // In index order, so that the same state gives the same index whoever spoke first.
-  static void SortExtents(std::vector<Extent>* extents) {
-    std::sort(extents->begin(), extents->end(),
-              [](const Extent& a, const Extent& b) { return a.box.offset < b.box.offset; });
-  }
-
   static void Merge(std::vector<Attribute>* attributes, const Attribute& attribute) {
     const auto place = std::lower_bound(attributes->begin(), attributes->end(), attribute);
     if (place != attributes->end() && place->first == attribute.first) return;

@@ -38,12 +38,6 @@ namespace {
 
 constexpr uint64_t kNothingToSay = std::numeric_limits<uint64_t>::max();
 
-// What was asked for, or what the store wants.
-uint64_t SizeOf(uint64_t asked_bytes, uint64_t store_bytes, const StoreTraits& traits) {
-  const uint64_t bytes = std::max(asked_bytes > 0 ? asked_bytes : store_bytes, kBlockBytes);
-  return traits.whole_objects() ? std::min(bytes, kMostParts * traits.least_part_bytes) : bytes;
-}
-
 uint64_t HashArguments(const std::string& url, const TakeOptions& options) {
   const std::string text = fmt::format(
       "{}\n{} {} {} {} {} {} {} {}", url, options.overwrite, static_cast<int>(options.codec),
@@ -149,28 +143,14 @@ class TakeStory {
 
   void RefreshMarker() {
     if (!committer_ || !committer_->wants_refresh()) return;
-    static_cast<void>(Protect([&] {
-      return engine_.Watched(
-          [committer = committer_] {
-            committer->Refresh();
-            return Status::Ok();
-          },
-          store_);
-    }));
+    static_cast<void>(CallWatched(engine_, committer_, &Committer::Refresh, store_));
   }
 
   // Removes what a failed take left, or what a good one replaced. A failure is only logged: gc does
   // it later.
   void Clean(void (Committer::*removal)()) {
     if (!committer_) return;
-    Status cleaned = Protect([&] {
-      return engine_.Watched(
-          [committer = committer_, removal] {
-            ((*committer).*removal)();
-            return Status::Ok();
-          },
-          store_);
-    });
+    Status cleaned = CallWatched(engine_, committer_, removal, store_);
     if (cleaned.ok() || !context_.log().wants(LogLevel::kWarning)) return;
     static_cast<void>(Protect([&] {
       const Status told = std::move(cleaned).While("cleaning up at", url_);
@@ -285,8 +265,8 @@ class TakeStory {
           shared[kIdHigh] = words.high;
           shared[kIdLow] = words.low;
           const StoreTraits& traits = store_->traits();
-          shared[kChunk] = SizeOf(options_.chunk_bytes, traits.chunk_bytes, traits);
-          shared[kSlab] = SizeOf(options_.slab_bytes, traits.slab_bytes, traits);
+          shared[kChunk] = SizeOrDefault(options_.chunk_bytes, traits.chunk_bytes, traits);
+          shared[kSlab] = SizeOrDefault(options_.slab_bytes, traits.slab_bytes, traits);
         }
         shared[kUnchanged] = structure_ == context_.planned().structure;
         id_.assign(32, '0');

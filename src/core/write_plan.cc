@@ -128,6 +128,11 @@ class Planner {
 
 }  // namespace
 
+uint64_t SizeOrDefault(uint64_t asked_bytes, uint64_t store_bytes, const StoreTraits& traits) {
+  const uint64_t bytes = std::max(asked_bytes > 0 ? asked_bytes : store_bytes, kBlockBytes);
+  return traits.whole_objects() ? std::min(bytes, kMostParts * traits.least_part_bytes) : bytes;
+}
+
 LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
                           const std::vector<LocalOmission>& omissions, const Survey& survey,
                           int rank, int size, const WriteSizes& sizes) {

@@ -11,6 +11,7 @@
 #include "core/survey.h"
 #include "engine/slab_writing.h"
 #include "plan/batch.h"
+#include "store/store.h"
 
 namespace tsnap {
 
@@ -31,6 +32,9 @@ struct WriteSizes {
   BatchSizes batch;  // its transfer_bytes are this rank's
   bool operator==(const WriteSizes&) const = default;
 };
+
+// The size of a slab or a chunk: what was asked for, or (0) what the store wants.
+uint64_t SizeOrDefault(uint64_t asked_bytes, uint64_t store_bytes, const StoreTraits& traits);
 
 LocalWritePlan PlanWrites(const std::vector<LocalObject>& objects,
                           const std::vector<LocalOmission>& omissions, const Survey& survey,

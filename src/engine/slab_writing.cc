@@ -26,6 +26,19 @@ void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
 
 }  // namespace
 
+Extent UnwrittenExtent(const ExtentPlace& place, const Box& box, const AxisOrder& order,
+                       uint64_t raw_bytes) {
+  Extent extent;
+  extent.writer = place.writer;
+  extent.slab = place.slab;
+  extent.offset = place.offset;
+  extent.raw_bytes = extent.stored_bytes = raw_bytes;
+  extent.box = box;
+  extent.order = order;
+  extent.block_crcs.resize(CeilDiv(raw_bytes, kBlockBytes));
+  return extent;
+}
+
 SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
     : job_(std::move(job)),
       plan_(*job_.plan),
@@ -35,21 +48,14 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
       timeline_(engine.timeline()),
       slabs_(plan_.slab_bytes.size()) {
   extents_.reserve(plan_.extents.size());
-  for (const PlannedExtent& planned : plan_.extents) {
-    Extent& extent = extents_.emplace_back();
-    extent.writer = job_.writer;
-    extent.slab = job_.first_slab + planned.slab;
-    extent.offset = planned.offset;
-    extent.raw_bytes = extent.stored_bytes = planned.raw_bytes;
-    extent.box = planned.box;
-    extent.order = planned.order;
-    extent.block_crcs.resize(CeilDiv(planned.raw_bytes, kBlockBytes));
+  for (size_t i = 0; i < plan_.extents.size(); ++i) {
+    const PlannedExtent& planned = plan_.extents[i];
+    const ExtentPlace place =
+        job_.places.empty()
+            ? ExtentPlace{job_.writer, job_.first_slab + planned.slab, planned.offset}
+            : job_.places[i];
+    extents_.push_back(UnwrittenExtent(place, planned.box, planned.order, planned.raw_bytes));
     meter_.total_bytes += planned.raw_bytes;
-  }
-  for (size_t i = 0; i < job_.places.size(); ++i) {
-    extents_[i].writer = job_.places[i].dataset;
-    extents_[i].slab = job_.places[i].slab;
-    extents_[i].offset = job_.places[i].offset;
   }
   for (size_t i = 0; i < plan_.segments.size(); ++i) {
     SlabFile& slab = slabs_[plan_.segments[i].slab];

@@ -33,12 +33,17 @@ struct WriteSource {
   std::string name;  // of the object, for messages
 };
 
-// Where an extent lies in a file of datasets (native::SlabNames).
+// Where an extent lies: the members of Extent (for a file of datasets see native::SlabNames).
 struct ExtentPlace {
-  uint32_t dataset = 0;
+  uint32_t writer = 0;
   uint32_t slab = 0;
   uint64_t offset = 0;
 };
+
+// What a plan says of an extent: where it will lie, uncompressed and without checksums, which are
+// as many as there will be.
+Extent UnwrittenExtent(const ExtentPlace& place, const Box& box, const AxisOrder& order,
+                       uint64_t raw_bytes);
 
 struct WriteJob {
   std::shared_ptr<Store> store;

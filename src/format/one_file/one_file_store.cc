@@ -59,8 +59,8 @@ class Hdf5FileStore final : public OneFileStore {
   }
 
   Status UseFile(const std::string& id, FileMap map) override {
-    TSNAP_ASSIGN(taken_, TakenFile::Open(PathOfTake(id), std::move(map), session_->knobs().direct_io,
-                                         &counters()));
+    TSNAP_ASSIGN(taken_, TakenFile::Open(PathOfTake(id), std::move(map),
+                                         session_->knobs().direct_io, &counters()));
     std::lock_guard lock(mutex_);
     if (committed_) committed_->CloseInside();
     return Status::Ok();
@@ -265,17 +265,14 @@ class Hdf5FileStore final : public OneFileStore {
 
   Status CheckIs(const Version& expected) const {
     TSNAP_ASSIGN(const Version found, VersionOfFile(path_));
-    if (!expected.tag.empty() && found != expected)
-      return Exists(fmt::format("writing {}: another one is there", path_));
+    if (!expected.tag.empty() && found != expected) return Taken();
     return Status::Ok();
   }
 
   // Naming it failed with `error`, or only the answer was lost: OK when the name is the file's.
-  Status Settle(int error) const {
-    struct stat named {};
-    const bool same = ::stat(path_.c_str(), &named) == 0 && named.st_ino == taken_inode_ &&
-                      named.st_dev == taken_device_;
-    if (same) return Status::Ok();
+  Status Settle(int error) {
+    const Result<bool> holds = HoldsTaken();
+    if (holds.ok() && *holds) return Status::Ok();
     return error == EEXIST ? Taken() : posix::FailedTo("committing", path_, error);
   }
 
@@ -294,7 +291,7 @@ class Hdf5FileStore final : public OneFileStore {
     if (::renameat2(AT_FDCWD, from, AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0)
       return Status::Ok();
     if (errno != EINVAL && errno != ENOSYS) return Settle(errno);
-    // A file system without it: a second name, and the first goes with its folder.
+    // A file system without it.
     if (::link(from, path_.c_str()) != 0) return Settle(errno);
     ::unlink(from);
     return Status::Ok();
@@ -335,40 +332,40 @@ class Hdf5FileStore final : public OneFileStore {
 
 }  // namespace
 
+std::string_view PathOfUrl(std::string_view url) {
+  for (const std::string_view scheme : {kScheme, std::string_view("fs://")})
+    if (url.starts_with(scheme)) url.remove_prefix(scheme.size());
+  while (url.size() > 1 && url.back() == '/') url.remove_suffix(1);
+  return url;
+}
+
 bool IsOneFile(std::string_view url) {
   if (url.starts_with(kScheme)) return true;
-  if (url.starts_with("fs://"))
-    url.remove_prefix(5);
-  else if (const size_t mark = url.find("://");
-           mark != std::string_view::npos && url.substr(0, mark).find('/') == std::string_view::npos)
-    return false;
-  while (url.size() > 1 && url.back() == '/') url.remove_suffix(1);
-  return url.ends_with(".h5");
+  const size_t mark = url.find("://");
+  const bool is_path = mark == std::string_view::npos || url.starts_with("fs://") ||
+                       url.substr(0, mark).find('/') != std::string_view::npos;
+  return is_path && PathOfUrl(url).ends_with(".h5");
 }
 
 Result<std::unique_ptr<Store>> OpenOneFile(std::string_view url,
                                            const std::shared_ptr<StoreSession>& session) {
-  std::string_view rest = url;
-  for (const std::string_view scheme : {kScheme, std::string_view("fs://")})
-    if (rest.starts_with(scheme)) rest.remove_prefix(scheme.size());
-  while (rest.size() > 1 && rest.back() == '/') rest.remove_suffix(1);
+  const std::string_view rest = PathOfUrl(url);
   if (rest.empty() || rest == "/")
     return Invalid(fmt::format("opening \"{}\": the URL names no file", url));
   if (url.find('\0') != std::string_view::npos)
     return Invalid("opening a place: the URL holds a NUL byte");
   TSNAP_TRY(LoadLibrary().status().While("opening", url));
   const std::string path(rest);
-  const std::string beside =
-      fmt::format("{}/.{}.tsnap", posix::ParentOf(path) == "/" ? "" : posix::ParentOf(path),
-                  NameIn(path));
-  Knobs knobs = session->knobs();
-  TSNAP_ASSIGN(std::unique_ptr<Store> store, OpenPosixStore(beside, knobs, /*create=*/false));
+  const std::string beside = fmt::format(
+      "{}/.{}.tsnap", posix::ParentOf(path) == "/" ? "" : posix::ParentOf(path), NameIn(path));
+  TSNAP_ASSIGN(std::unique_ptr<Store> store,
+               OpenPosixStore(beside, session->knobs(), /*create=*/false));
   StoreTraits traits;
   traits.slab_bytes = uint64_t{64} << 30;
   traits.chunk_bytes = uint64_t{64} << 20;
   traits.datasets = true;
-  return std::unique_ptr<Store>(std::make_unique<Hdf5FileStore>(std::string(url), path, session,
-                                                                std::move(store), traits));
+  return std::unique_ptr<Store>(
+      std::make_unique<Hdf5FileStore>(std::string(url), path, session, std::move(store), traits));
 }
 
 OneFileStore* AsOneFile(Store& store) { return dynamic_cast<OneFileStore*>(&store); }
@@ -415,8 +412,8 @@ Result<FileMap> DecodeMap(ConstByteSpan bytes) {
   FileMap map;
   uint64_t datasets = 0, parts = 0;
   if (Take(&bytes, &datasets) && Take(&bytes, &parts) && Take(&bytes, &map.record) &&
-      Take(&bytes, &map.version) && TakeList(&bytes, datasets, &map.datasets) && TakeList(&bytes, parts, &map.index) &&
-      bytes.empty())
+      Take(&bytes, &map.version) && TakeList(&bytes, datasets, &map.datasets) &&
+      TakeList(&bytes, parts, &map.index) && bytes.empty())
     return map;
   return Internal("the map of a file did not arrive whole");
 }

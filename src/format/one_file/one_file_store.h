@@ -8,7 +8,8 @@
 //
 // Keys are those of the native format. "tsnap.json" and "<id>/index/..." are datasets of the hidden
 // group, "<id>/data/<number>" the bytes of a dataset, "<id>/data/<number>/<box>" those of a box of
-// it, row by row. A file that is not tsnap's has a catalog too (foreign.h): it is read through HDF5.
+// it, row by row. A file that is not tsnap's has a catalog too (foreign.h): it is read through
+// HDF5.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +49,8 @@ class OneFileStore : public Store {
   virtual Result<std::string> NameOf(uint32_t number) = 0;
 };
 
+// The file that a URL names: the path without hdf5:// or fs:// before it and slashes behind it.
+std::string_view PathOfUrl(std::string_view url);
 // True for hdf5:// and for a path that ends in ".h5".
 bool IsOneFile(std::string_view url);
 // kUnsupported when the module is not there.
