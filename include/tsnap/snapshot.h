@@ -103,8 +103,8 @@ typedef struct tsnap_object_info {
 /* Where some of an object's bytes rest: one box of it, in one run of bytes of one file. */
 typedef struct tsnap_extent_info {
   size_t struct_size;
-  const char *file;      /* relative to the snapshot, or a dataset of it; lives until close */
-  int64_t writer;        /* the rank that wrote it; -1: not recorded (shared objects in HDF5 files) */
+  const char *file; /* relative to the snapshot, or a dataset of it; lives until close */
+  int64_t writer;   /* the rank that wrote it; -1: not recorded (shared objects in HDF5 files) */
   uint64_t offset_bytes; /* of its first byte in the file */
   uint64_t stored_bytes; /* in the file */
   uint64_t bytes;        /* of the box; more than stored_bytes where compression pays */

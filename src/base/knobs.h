@@ -43,11 +43,12 @@ struct Knobs {
   // Object stores. A slab is one upload; neighbouring reads closer than the gap are one request.
   uint64_t object_slab_bytes = 64 << 20;  // TSNAP_OBJECT_SLAB_BYTES
   uint64_t object_gap_bytes = 512 << 10;  // TSNAP_OBJECT_GAP_BYTES
-  uint64_t hdf5_alignment_bytes = 4096;   // TSNAP_HDF5_ALIGNMENT_BYTES: of datasets of 1 MiB and more
-  std::string s3_addressing;              // "path", "virtual"; "" or "auto": by the endpoint
-  int32_t s3_sign_payload = 0;            // where the connection is not encrypted; 0 is on, 2 off
-  std::string gcs_endpoint;               // TSNAP_GCS_ENDPOINT
-  std::string gcs_signature;              // of HMAC keys: "goog4", "aws4"; "": by the endpoint
+  uint64_t hdf5_alignment_bytes =
+      4096;                     // TSNAP_HDF5_ALIGNMENT_BYTES: of datasets of 1 MiB and more
+  std::string s3_addressing;    // "path", "virtual"; "" or "auto": by the endpoint
+  int32_t s3_sign_payload = 0;  // where the connection is not encrypted; 0 is on, 2 off
+  std::string gcs_endpoint;     // TSNAP_GCS_ENDPOINT
+  std::string gcs_signature;    // of HMAC keys: "goog4", "aws4"; "": by the endpoint
   std::string s3_endpoint, s3_region, s3_access_key, s3_secret_key, s3_session_token, ca_file;
 };
 

@@ -22,7 +22,6 @@ std::string FormatOf(const native::CommitRecord& record) {
   return fmt::format("{} {}", record.datasets ? "hdf5" : "native", record.format_version);
 }
 
-
 // The callbacks that run on this thread, innermost first: a callback may use another snapshot, and
 // that one has its own.
 struct CallbackFrame {

@@ -40,8 +40,8 @@ Result<IndexPart> LoadOnce(Store& store, const native::CommitRecord& record, uin
   if (!part.ok()) return std::move(part).status().While("reading index part", key);
   // Only what was made of a foreign file goes unverified.
   if (!record.foreign && HoldsUnchecked(*part))
-    return Corrupt(fmt::format("index part {} of {} lists extents without checksums", key,
-                               store.url()));
+    return Corrupt(
+        fmt::format("index part {} of {} lists extents without checksums", key, store.url()));
   return part;
 }
 

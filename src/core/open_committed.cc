@@ -29,11 +29,13 @@ Status SpreadMap(Comm& comm, Engine& engine, const std::shared_ptr<Store>& store
   const Status local = Protect([&] {
     if (comm.rank() != 0) return Status::Ok();
     const auto wire = std::make_shared<Bytes>();
-    TSNAP_TRY(engine.Watched([store, wire] {
-      TSNAP_ASSIGN(const one_file::FileMap map, one_file::AsOneFile(*store)->Map());
-      *wire = one_file::EncodeMap(map);
-      return Status::Ok();
-    }, store));
+    TSNAP_TRY(engine.Watched(
+        [store, wire] {
+          TSNAP_ASSIGN(const one_file::FileMap map, one_file::AsOneFile(*store)->Map());
+          *wire = one_file::EncodeMap(map);
+          return Status::Ok();
+        },
+        store));
     bytes = std::move(*wire);
     return Status::Ok();
   });

@@ -162,8 +162,8 @@ Status RemoveSnapshot(const std::string& url, const Knobs& knobs, Log log) {
   Version seen;
   Result<native::CommitRecord> record = ReadRecord(*store, &seen);
   if (IsForeign(*store, record))
-    return Invalid(fmt::format(
-        "removing {}: tsnap has not written this file; remove it by other means", url));
+    return Invalid(
+        fmt::format("removing {}: tsnap has not written this file; remove it by other means", url));
   if (record.ok()) {
     id = record->id;
   } else if (record.status().code() != Code::kCorrupt) {

@@ -89,8 +89,7 @@ std::vector<Fetch> JoinParts(const std::vector<ReadItem>& items, const native::S
       last->scratch_bytes = std::max(last->scratch_bytes, scratch);
       ++last->part_count;
     } else {
-      fetches.push_back(
-          {&extent, part.file_begin, part.run.bytes, i, 1, scratch});
+      fetches.push_back({&extent, part.file_begin, part.run.bytes, i, 1, scratch});
     }
   }
   return fetches;
@@ -112,9 +111,9 @@ class Reading {
         failures_(job_.names.size()) {
     for (const BlockRun& part : parts_) meter_.total_bytes += part.run.bytes;
     read_count_ = fetches_.size();
-    const std::vector<Fetch> soon = JoinParts(
-        job_.soon, job_.slabs, FindParts(job_.soon, job_.slabs, transfer_bytes_),
-        job_.store->traits().read_gap_bytes, transfer_bytes_);
+    const std::vector<Fetch> soon =
+        JoinParts(job_.soon, job_.slabs, FindParts(job_.soon, job_.slabs, transfer_bytes_),
+                  job_.store->traits().read_gap_bytes, transfer_bytes_);
     fetches_.insert(fetches_.end(), soon.begin(), soon.end());
   }
 

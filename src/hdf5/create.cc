@@ -179,10 +179,10 @@ class Creator {
           H5Pset_fill_value(filled.get(), type.get(), spec.fill.data()) < 0)
         return Failure(Code::kInternal, "setting its fill value");
     }
-    Handle dataset(H5Dcreate2(parent_.get(), spec.name.c_str() + slash + 1, type.get(), space.get(),
-                              link_.get(), filled.ok() ? filled.get() : dataset_.get(),
-                              H5P_DEFAULT),
-                   H5Dclose);
+    Handle dataset(
+        H5Dcreate2(parent_.get(), spec.name.c_str() + slash + 1, type.get(), space.get(),
+                   link_.get(), filled.ok() ? filled.get() : dataset_.get(), H5P_DEFAULT),
+        H5Dclose);
     if (!dataset.ok()) return Failure(Code::kIo, "laying it out");
     place.place.bytes = Volume(WholeBox(static_cast<int>(place.ndim), place.shape)) *
                         static_cast<uint64_t>(place.item_bytes);

@@ -10,6 +10,7 @@
 namespace tsnap::hdf5 {
 
 // As Library::Create.
-Status Create(const std::string& path, const one_file::FilePlan& plan, const std::function<void()>& progress, one_file::FileMap* map);
+Status Create(const std::string& path, const one_file::FilePlan& plan,
+              const std::function<void()>& progress, one_file::FileMap* map);
 
 }  // namespace tsnap::hdf5

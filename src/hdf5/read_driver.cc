@@ -76,8 +76,8 @@ herr_t Read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void*
   if (address > static_cast<haddr_t>(INT64_MAX) - size) return -1;
   auto* out = static_cast<char*>(buffer);
   while (size > 0) {
-    const ssize_t got = ::pread(Of(file)->fd, out, std::min(size, kMostBytesPerCall),
-                                static_cast<off_t>(address));
+    const ssize_t got =
+        ::pread(Of(file)->fd, out, std::min(size, kMostBytesPerCall), static_cast<off_t>(address));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       read_error = errno;

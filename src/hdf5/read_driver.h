@@ -1,6 +1,6 @@
-// The driver through which HDF5 reads files: one whose failures HDF5 survives. After a close that the
-// system reports as failed, HDF5's own driver leaves a file behind that crashes the process at its
-// end; this one has nothing to lose and always closes.
+// The driver through which HDF5 reads files: one whose failures HDF5 survives. After a close that
+// the system reports as failed, HDF5's own driver leaves a file behind that crashes the process at
+// its end; this one has nothing to lose and always closes.
 #pragma once
 
 #include <hdf5.h>

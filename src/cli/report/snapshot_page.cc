@@ -101,7 +101,8 @@ class Counts {
     const int64_t ranks = std::clamp<int64_t>(world_size, 1, most_writers);
     std::vector<double> bytes(static_cast<size_t>(ranks));
     for (const auto& [writer, written] : by_writer_)
-      if (writer >= 0 && writer < ranks) bytes[static_cast<size_t>(writer)] = static_cast<double>(written);
+      if (writer >= 0 && writer < ranks)
+        bytes[static_cast<size_t>(writer)] = static_cast<double>(written);
     const Lanes lanes(ranks);
     return {{"ranks", ranks},
             {"ranks_a_lane", lanes.ranks_a_lane},

@@ -74,8 +74,7 @@ Result<File*> CommittedFile::OpenInside() {
   if (inside_) return inside_.get();
   TSNAP_ASSIGN(const Library* library, LoadLibrary());
   const std::string same = fmt::format("/proc/self/fd/{}", file_.get());
-  TSNAP_ASSIGN(inside_,
-               library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_, path_));
+  TSNAP_ASSIGN(inside_, library->Open(::access(same.c_str(), R_OK) == 0 ? same : path_, path_));
   return inside_.get();
 }
 
@@ -206,8 +205,7 @@ Status CommittedFile::ReadAt(const native::DatasetKey& key, uint64_t offset, Byt
   if ((key.is_box && !Fits(array, key.box)) || offset > box_bytes ||
       out.size() > box_bytes - offset)
     return misfit();
-  if (place.place.address == kNoAddress)
-    return ReadThroughHdf5(key, place, offset, out, counters);
+  if (place.place.address == kNoAddress) return ReadThroughHdf5(key, place, offset, out, counters);
   if (place.place.bytes < Volume(whole) * static_cast<uint64_t>(array.item_bytes)) return misfit();
   if (!key.is_box) return ReadBytes(place.place.address + offset, out, counters);
   return ForEachRun(array, key.box, offset, out.size(),
@@ -226,8 +224,8 @@ Status CommittedFile::ReadBytes(uint64_t address, ByteSpan out, StoreCounters* c
     counters->read_bytes += got;
   }
   if (got == out.size()) return Status::Ok();
-  return Corrupt(
-      fmt::format("reading {} bytes at {} of {}: the file is truncated", out.size(), address, path_));
+  return Corrupt(fmt::format("reading {} bytes at {} of {}: the file is truncated", out.size(),
+                             address, path_));
 }
 
 // Only whole elements can be had: what is wanted may begin or end within one.
@@ -286,8 +284,7 @@ Result<FileMap> CommittedFile::Map(std::atomic<uint64_t>* progress) {
   for (uint64_t number = 0; number < record.parts.size(); ++number) {
     Place& place = map.index.emplace_back();
     if (record.parts[number].bytes == 0) continue;
-    const Result<DatasetPlace> found =
-        inside->Locate(fmt::format("{}/{:05}", kIndexGroup, number));
+    const Result<DatasetPlace> found = inside->Locate(fmt::format("{}/{:05}", kIndexGroup, number));
     if (found.ok()) place = found->place;
     // Not one run of bytes, or none: everyone asks HDF5.
     if (place.address == kNoAddress) {

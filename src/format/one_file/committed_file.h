@@ -68,12 +68,12 @@ class CommittedFile {
   posix::Descriptor file_;
   std::array<uint64_t, 4> version_{};
   std::mutex mutex_;
-  std::unique_ptr<File> inside_;                      // guarded by mutex_, as all below
+  std::unique_ptr<File> inside_;  // guarded by mutex_, as all below
   bool looked_ = false, is_foreign_ = false, knows_names_ = false;
   Bytes record_, foreign_index_;
-  std::vector<std::string> names_;                    // of the datasets, by number
-  std::vector<std::optional<DatasetPlace>> places_;   // parallel to names_, or as adopted
-  std::optional<std::vector<Place>> index_;           // as adopted
+  std::vector<std::string> names_;                   // of the datasets, by number
+  std::vector<std::optional<DatasetPlace>> places_;  // parallel to names_, or as adopted
+  std::optional<std::vector<Place>> index_;          // as adopted
 };
 
 }  // namespace tsnap::one_file

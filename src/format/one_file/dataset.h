@@ -88,9 +88,9 @@ struct FileMap {
 
 // Names inside of the file.
 inline constexpr const char* kHiddenGroup = "/.tsnap";
-inline constexpr const char* kRecordName = "/.tsnap/record";      // one string, the rest blanks
-inline constexpr const char* kNamesName = "/.tsnap/datasets";     // their names, each and a NUL
-inline constexpr const char* kIndexGroup = "/.tsnap/index";       // "00000", ...: bytes
-inline constexpr const char* kTablesGroup = "/.tsnap/ranks";      // tables of packed datasets
+inline constexpr const char* kRecordName = "/.tsnap/record";   // one string, the rest blanks
+inline constexpr const char* kNamesName = "/.tsnap/datasets";  // their names, each and a NUL
+inline constexpr const char* kIndexGroup = "/.tsnap/index";    // "00000", ...: bytes
+inline constexpr const char* kTablesGroup = "/.tsnap/ranks";   // tables of packed datasets
 
 }  // namespace tsnap::one_file

@@ -25,9 +25,8 @@ std::string IdOf(const std::string& path, const std::array<uint64_t, 4>& version
 // Why tsnap cannot list a dataset; "" when it can. *meta gets its name: a first part of digits is a
 // rank's, as everywhere.
 std::string NameMeta(const std::string& name, ObjectMeta* meta) {
-  const std::string path = name.substr(name.find_first_not_of('/') == std::string::npos
-                                           ? name.size()
-                                           : name.find_first_not_of('/'));
+  const std::string path = name.substr(
+      name.find_first_not_of('/') == std::string::npos ? name.size() : name.find_first_not_of('/'));
   if (!CheckPath(path, /*registering=*/false).ok()) return "its name is no path of tsnap";
   meta->kind = Kind::kReplicated;
   if (!SplitQualifiedPath(path, &meta->rank, &meta->path).ok())

@@ -20,7 +20,8 @@ struct ForeignCatalog {
   std::vector<std::string> names;  // of the datasets, by number
 };
 
-// version: what tells the file from others (FileMap); its time stands for when the snapshot was taken.
+// version: what tells the file from others (FileMap); its time stands for when the snapshot was
+// taken.
 Result<ForeignCatalog> CatalogOf(File& file, const std::string& path,
                                  const std::array<uint64_t, 4>& version, const Log& log);
 

@@ -53,9 +53,9 @@ class File {
 class Library {
  public:
   virtual ~Library() = default;
-  // A new file with everything that the plan says, closed again; *map tells where things lie. kExists
-  // when there is one. What is left after a failure is removed.
-  // progress is called now and then.
+  // A new file with everything that the plan says, closed again; *map tells where things lie.
+  // kExists when there is one. What is left after a failure is removed. progress is called now and
+  // then.
   virtual Status Create(const std::string& path, const FilePlan& plan,
                         const std::function<void()>& progress, FileMap* map) const = 0;
   // kNotFound when there is no file, kCorrupt when it is none of HDF5. name: what messages call it.
