@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* Compression of stored bytes. */
-enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2 };
+enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2, TSNAP_CODEC_DEFLATE = 3 };
 
 /*
  * How a take checks that replicated objects are equal on all ranks. SHAPE compares paths, dtypes

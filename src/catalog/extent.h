@@ -11,7 +11,8 @@
 
 namespace tsnap {
 
-enum class Codec : int32_t { kNone = 0, kZstd = 1, kLz4 = 2 };
+// kDeflate: of chunks in HDF5 files only, never of an extent.
+enum class Codec : int32_t { kNone = 0, kZstd = 1, kLz4 = 2, kDeflate = 3 };
 
 struct Extent {
   uint32_t writer = 0;  // whose slab

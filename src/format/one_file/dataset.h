@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "catalog/box.h"
 #include "catalog/dtype.h"
+#include "catalog/extent.h"
 #include "catalog/object.h"
 
 namespace tsnap::one_file {
@@ -31,6 +32,14 @@ enum class Content : int32_t {
   kRankRows,  // RankRow, one dimension
 };
 
+// A chunk of a dataset that is in the file already.
+struct Chunk {
+  uint64_t number = 0;  // in row-major order of the grid of chunks
+  uint64_t address = 0;
+  uint64_t bytes = 0;     // as they are stored
+  bool as_it_is = false;  // its filters are left out: the elements of the whole chunk
+};
+
 // One dataset to be made: contiguous, allocated at once, never filled. Missing groups on the way to
 // it are made.
 struct DatasetSpec {
@@ -42,6 +51,11 @@ struct DatasetSpec {
   Index shape{};
   Bytes fill;  // one element: what the dataset says its fill value is; nobody is made to write it
   std::vector<Note> notes;
+  // With a codec: in chunks of this shape, shuffled and compressed (chunk_codec.h), of which these
+  // have been written; the others are made of the fill value.
+  Codec codec = Codec::kNone;
+  Index chunk_shape{};
+  std::vector<Chunk> chunks;
 };
 
 // A row of the table beside a packed dataset: which elements of it are whose. Written as it lies in
@@ -63,7 +77,12 @@ struct FilePlan {
   std::vector<uint64_t> index_bytes;
   uint64_t record_bytes = 0;
   uint64_t alignment = 4096;  // of datasets of 1 MiB and more
+  // Not 0: the file is there, and chunks lie in [kChunksBegin, chunks_end). Everything that is made
+  // but what has to be at the beginning lies behind.
+  uint64_t chunks_end = 0;
 };
+
+inline constexpr uint64_t kChunksBegin = 4096;
 
 // Where bytes lie in the file.
 inline constexpr uint64_t kNoAddress = UINT64_MAX;
