@@ -118,14 +118,19 @@ Status ReadWord(const char* name, std::initializer_list<std::string_view> words,
   return Status::Ok();
 }
 
+// Up to 1 GiB; what stands there before is a default, which gives way.
+Status ReadFileSize(const char* name, uint64_t least, const char* range, uint64_t* field) {
+  if (Environment(name).empty()) return Status::Ok();
+  *field = 0;
+  TSNAP_TRY(ReadBytes(name, field));
+  if (*field >= least && *field <= uint64_t{1} << 30) return Status::Ok();
+  return Unparsable(name, Environment(name), range);
+}
+
 Status ReadFileKnobs(Knobs* knobs) {
-  if (Environment("TSNAP_HDF5_ALIGNMENT_BYTES").empty()) return Status::Ok();
-  knobs->hdf5_alignment_bytes = 0;
-  TSNAP_TRY(ReadBytes("TSNAP_HDF5_ALIGNMENT_BYTES", &knobs->hdf5_alignment_bytes));
-  if (knobs->hdf5_alignment_bytes >= 1 && knobs->hdf5_alignment_bytes <= uint64_t{1} << 30)
-    return Status::Ok();
-  return Unparsable("TSNAP_HDF5_ALIGNMENT_BYTES", Environment("TSNAP_HDF5_ALIGNMENT_BYTES"),
-                    "1 to 1G");
+  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_ALIGNMENT_BYTES", 1, "1 to 1G", &knobs->hdf5_alignment_bytes));
+  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_CHUNK_BYTES", 4096, "4K to 1G", &knobs->hdf5_chunk_bytes));
+  return ReadFileSize("TSNAP_HDF5_GATHER_BYTES", 1, "1 to 1G", &knobs->hdf5_gather_bytes);
 }
 
 // Not fields of the public configuration: what stands there before is a default, which gives way.

@@ -44,7 +44,12 @@ struct Knobs {
   uint64_t object_slab_bytes = 64 << 20;  // TSNAP_OBJECT_SLAB_BYTES
   uint64_t object_gap_bytes = 512 << 10;  // TSNAP_OBJECT_GAP_BYTES
   uint64_t hdf5_alignment_bytes =
-      4096;                     // TSNAP_HDF5_ALIGNMENT_BYTES: of datasets of 1 MiB and more
+      4096;  // TSNAP_HDF5_ALIGNMENT_BYTES: of datasets of 1 MiB and more
+  // TSNAP_HDF5_CHUNK_BYTES: of a chunk that is compressed, at most.
+  uint64_t hdf5_chunk_bytes = 1 << 20;
+  // TSNAP_HDF5_GATHER_BYTES: rows of boxes that are shorter go by way of another rank, which writes
+  // longer ones; 1: none.
+  uint64_t hdf5_gather_bytes = 128 << 10;
   std::string s3_addressing;    // "path", "virtual"; "" or "auto": by the endpoint
   int32_t s3_sign_payload = 0;  // where the connection is not encrypted; 0 is on, 2 off
   std::string gcs_endpoint;     // TSNAP_GCS_ENDPOINT

@@ -27,7 +27,7 @@ Status ReadChoice(int32_t value, const Choice (&choices)[kCount], const char* na
 }
 
 Status ReadCodec(int32_t codec, Codec* out) {
-  if (codec < TSNAP_CODEC_NONE || codec > TSNAP_CODEC_LZ4)
+  if (codec < TSNAP_CODEC_NONE || codec > TSNAP_CODEC_DEFLATE)
     return Invalid(
         fmt::format("checking the options: codec is {}, it must be a TSNAP_CODEC_ value", codec));
   *out = static_cast<Codec>(codec);

@@ -78,7 +78,12 @@ Status PackRanks(DatasetGroup* group) {
   meta.rank = 0;
   meta.ndim = 1;
   meta.shape = {total};
-  group->record.extents.clear();
+  // One rank's, as the box that tells how the dataset may be cut.
+  const auto most =
+      std::max_element(group->rows.begin(), group->rows.end(),
+                       [](const RankRow& a, const RankRow& b) { return a.count < b.count; });
+  group->record.extents.assign(1, {});
+  group->record.extents[0].box = WholeBox(1, {most->count});
   group->record.box_count = static_cast<int64_t>(group->rows.size());
   return CheckBox(WholeBox(1, meta.shape), meta.item_bytes).ok() ? Status::Ok() : TooLarge(meta);
 }

@@ -1,6 +1,7 @@
 #include "core/dataset_layout.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 #include <utility>
 
@@ -9,8 +10,10 @@
 #include "base/checksum.h"
 #include "base/protect.h"
 #include "core/agree.h"
+#include "core/dataset_chunks.h"
 #include "core/dataset_group.h"
 #include "core/dataset_naming.h"
+#include "core/dataset_rows.h"
 #include "core/index_exchange.h"
 #include "core/mailbox.h"
 #include "format/one_file/one_file_store.h"
@@ -21,21 +24,23 @@ namespace {
 
 class Layout {
  public:
-  Layout(Comm& comm, const LayoutJob& job, std::vector<ExtentPlace>* places)
-      : comm_(comm), job_(job), places_(*places) {}
+  Layout(Comm& comm, const LayoutJob& job, DatasetLayout* layout)
+      : comm_(comm), job_(job), layout_(*layout), places_(layout->places) {}
 
   Status Run(Status local) {
     TSNAP_TRY(Announce(std::move(local)));
     TSNAP_TRY(AnswerRanks());
     TSNAP_TRY(Number());
     TSNAP_TRY(Agree(comm_, Protect([&] { return Place(); })));
+    TSNAP_TRY(WriteChunksOf());
     IndexSummary index;
     TSNAP_TRY(MeasureIndex(&index));
     TSNAP_TRY(MakeFile(index));
-    return Agree(comm_, Protect([&]() -> Status {
-                   TSNAP_TRY(WriteTables());
-                   return WriteFills();
-                 }));
+    TSNAP_TRY(Agree(comm_, Protect([&]() -> Status {
+                      TSNAP_TRY(WriteTables());
+                      return WriteFills();
+                    })));
+    return job_.gathers_rows ? WriteShortRows() : Status::Ok();
   }
 
  private:
@@ -54,8 +59,7 @@ class Layout {
           ObjectRecord& record = out.For(OwnerOf(object.meta.path)).objects.emplace_back();
           record.meta = object.meta;
           if (object.meta.kind == Kind::kPrivate) record.meta.rank = comm_.rank();
-          if (!object.boxes.empty() && object.meta.ndim > 1)
-            record.extents.push_back(OrderOf(object));
+          if (!object.boxes.empty()) record.extents.push_back(OrderOf(object));
         }
         return Status::Ok();
       });
@@ -115,6 +119,8 @@ class Layout {
       });
       std::vector<uint32_t> table_numbers;  // all ranks count them below
       specs_ = SpecsOf(records, &table_numbers);
+      if (job_.codec != Codec::kNone)
+        ChooseChunks(records, job_.codec, job_.engine.knobs().hdf5_chunk_bytes, &specs_);
       IndexPart part;
       part.objects = std::move(records);
       for (DatasetRecord& record : part.objects) {
@@ -125,6 +131,7 @@ class Layout {
       return Status::Ok();
     });
     TSNAP_TRY(BroadcastBytes(comm_, local, &wire));
+    TSNAP_TRY(BroadcastChunkShapes());
     return Agree(comm_, Protect([&] {
                    TSNAP_ASSIGN(const IndexPart part, native::DecodeMessage(wire));
                    uint32_t tables = 0;
@@ -134,7 +141,9 @@ class Layout {
                      Numbers& numbers = numbers_[DatasetId(meta)];
                      numbers.dataset = i;
                      if (meta.kind == Kind::kPrivate) numbers.table = count + tables++;
-                     if (!meta.fill.empty()) filled_.push_back({i, meta.fill, ItemsOf(meta)});
+                     arrays_.push_back({{meta.ndim, meta.shape, {}}, meta.item_bytes, meta.fill});
+                     if (!meta.fill.empty() && !IsChunked(i))
+                       filled_.push_back({i, meta.fill, ItemsOf(meta)});
                    }
                    return Status::Ok();
                  }));
@@ -158,7 +167,66 @@ class Layout {
     return Status::Ok();
   }
 
+  // Which datasets are compressed, in which chunks; nothing is said where there is no codec.
+  Status BroadcastChunkShapes() {
+    if (job_.codec == Codec::kNone) return Status::Ok();
+    Bytes wire;
+    const Status local = Protect([&] {
+      wire.resize(specs_.size() * sizeof(Index));
+      for (size_t i = 0; i < specs_.size(); ++i)
+        std::memcpy(wire.data() + i * sizeof(Index), &specs_[i].chunk_shape, sizeof(Index));
+      return Status::Ok();
+    });
+    TSNAP_TRY(BroadcastBytes(comm_, local, &wire));
+    return Agree(comm_, Protect([&] {
+                   chunk_shapes_.resize(wire.size() / sizeof(Index));
+                   if (!wire.empty()) std::memcpy(chunk_shapes_.data(), wire.data(), wire.size());
+                   return Status::Ok();
+                 }));
+  }
+
   // Step 4.
+  Status WriteChunksOf() {
+    layout_.written.assign(places_.size(), 0);
+    const auto is_chunked = [](const Index& shape) { return shape[0] > 0; };
+    if (std::none_of(chunk_shapes_.begin(), chunk_shapes_.end(), is_chunked)) return Status::Ok();
+    one_file::OneFileStore* const file = one_file::AsOneFile(*job_.store);
+    TSNAP_TRY(Agree(comm_, Protect([&] {
+                      if (comm_.rank() != 0) return Status::Ok();
+                      return job_.engine.Watched(
+                          [store = job_.store, file, id = job_.id] { return file->BeginFile(id); },
+                          job_.store);
+                    })));
+    ChunkWriting chunks;
+    const Status local = Protect([&] {
+      chunks.codec = job_.codec;
+      chunks.regroup = MakeRegroup();
+      std::vector<uint32_t> array_of(arrays_.size());
+      for (uint32_t i = 0; i < arrays_.size(); ++i) {
+        if (!IsChunked(i)) continue;
+        array_of[i] = static_cast<uint32_t>(chunks.datasets.size());
+        chunks.datasets.push_back(i);
+        chunks.regroup.arrays.push_back(arrays_[i]);
+        chunks.regroup.arrays.back().grid.chunk = chunk_shapes_[i];
+      }
+      for (size_t i = 0; i < places_.size(); ++i) {
+        if (!IsChunked(places_[i].writer)) continue;
+        chunks.regroup.parts.push_back(PartOf(i, array_of[places_[i].writer]));
+        layout_.written[i] = DatasetLayout::kInChunks;
+      }
+      return job_.engine.Watched(
+          [store = job_.store, file, id = job_.id] { return file->OpenBegun(id); }, job_.store);
+    });
+    WrittenChunks written;
+    TSNAP_TRY(WriteChunks(comm_, job_.engine, std::move(chunks), local, &written));
+    chunks_end_ = written.end;
+    layout_.chunk_bytes = written.own_bytes;
+    for (size_t i = 0; i < written.chunks.size(); ++i)  // on rank 0
+      specs_[i].chunks = std::move(written.chunks[i]);
+    return Status::Ok();
+  }
+
+  // Step 5.
   Status MeasureIndex(IndexSummary* summary) {
     std::vector<Extent> extents;
     const Status local = Protect([&] {
@@ -175,7 +243,7 @@ class Layout {
     return WriteIndex(comm_, index, local, summary);
   }
 
-  // Step 5.
+  // Step 6.
   Status MakeFile(const IndexSummary& index) {
     Bytes wire;
     const Status local = Protect([&] {
@@ -185,6 +253,7 @@ class Layout {
       const auto plan = std::make_shared<one_file::FilePlan>(
           FilePlanOf(std::move(specs_), job_.notes, std::move(index_bytes), job_.metadata_bytes,
                      job_.engine.knobs()));
+      plan->chunks_end = chunks_end_;
       const auto map = std::make_shared<one_file::FileMap>();
       TSNAP_TRY(job_.engine.Watched(
           [store = job_.store, id = job_.id, plan, map] {
@@ -206,7 +275,7 @@ class Layout {
                  }));
   }
 
-  // Step 6.
+  // Step 7.
   Status WriteTables() {
     for (const auto& [id, group] : groups_) {
       if (group.rows.empty()) continue;
@@ -228,25 +297,82 @@ class Layout {
     return Status::Ok();
   }
 
+  // Step 8.
+  Status WriteShortRows() {
+    RowWriting rows;
+    const Status local = Protect([&] {
+      rows.id = job_.id;
+      rows.regroup = MakeRegroup();
+      const uint64_t gather_bytes = job_.engine.knobs().hdf5_gather_bytes;
+      std::vector<uint32_t> array_of(arrays_.size());
+      for (uint32_t i = 0; i < arrays_.size(); ++i) {
+        if (IsChunked(i) || arrays_[i].grid.ndim < 2) continue;
+        array_of[i] = static_cast<uint32_t>(rows.datasets.size());
+        rows.datasets.push_back(i);
+        RegroupArray& array = rows.regroup.arrays.emplace_back(arrays_[i]);
+        array.grid = GridOfRuns(array.grid.ndim, array.grid.shape, array.item_bytes);
+        array.fill.clear();  // of what nobody holds nothing is written
+      }
+      for (size_t i = 0; i < places_.size(); ++i) {
+        const uint32_t dataset = places_[i].writer;
+        if (layout_.written[i] != 0 || places_[i].slab != native::SlabNames::kBox ||
+            !HasShortRows(arrays_[dataset], job_.plan.plan.extents[i].box, gather_bytes))
+          continue;
+        rows.regroup.parts.push_back(PartOf(i, array_of[dataset]));
+        layout_.written[i] = DatasetLayout::kInRows;
+      }
+      return Status::Ok();
+    });
+    return WriteRows(comm_, job_.engine, std::move(rows), local);
+  }
+
+  RegroupJob MakeRegroup() const {
+    RegroupJob regroup;
+    regroup.store = job_.store;
+    regroup.tick = job_.tick;
+    return regroup;
+  }
+
+  // An extent of the plan as it lies in its dataset.
+  RegroupPart PartOf(size_t number, uint32_t array) const {
+    const PlannedExtent& extent = job_.plan.plan.extents[number];
+    const SourceRef& ref = job_.plan.refs[extent.source];
+    const LocalObject& object = job_.objects[ref.object];
+    const LocalBox& local = object.boxes[ref.box];
+    RegroupPart part{array, extent.box, local.memory, local.box, extent.box};
+    if (object.meta.kind == Kind::kPrivate) {
+      part.box = WholeBox(1, {static_cast<int64_t>(Volume(extent.box))});
+      part.box.offset[0] = static_cast<int64_t>(places_[number].offset) / object.meta.item_bytes;
+    }
+    return part;
+  }
+
+  bool IsChunked(uint32_t dataset) const {
+    return dataset < chunk_shapes_.size() && chunk_shapes_[dataset][0] > 0;
+  }
+
   struct Numbers {
     uint32_t dataset = 0, table = 0;
   };
 
   Comm& comm_;
   const LayoutJob& job_;
-  std::vector<ExtentPlace>& places_;
+  DatasetLayout& layout_;
+  std::vector<ExtentPlace>& places_;                  // of it
   DatasetGroups groups_;                              // of the paths that this rank owns
   std::unordered_map<std::string, uint64_t> begins_;  // of this rank's private objects, by path
   std::unordered_map<std::string, Numbers> numbers_;  // by DatasetId
   std::vector<FilledDataset> filled_;                 // datasets with a fill value
+  std::vector<RegroupArray> arrays_;                  // the datasets that have numbers, uncut
+  std::vector<Index> chunk_shapes_;                   // with a codec; all 0 where there is none
+  uint64_t chunks_end_ = 0;                           // 0: there are none
   std::vector<one_file::DatasetSpec> specs_;          // on rank 0
 };
 
 }  // namespace
 
-Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local,
-                      std::vector<ExtentPlace>* places) {
-  return Layout(comm, job, places).Run(std::move(local));
+Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local, DatasetLayout* layout) {
+  return Layout(comm, job, layout).Run(std::move(local));
 }
 
 }  // namespace tsnap

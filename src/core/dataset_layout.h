@@ -6,12 +6,16 @@
 //   2. an owner packs the private objects of one path one after the other, in the order of the
 //      ranks, and tells each where its own begins; rank 0 learns which datasets there are
 //   3. rank 0 numbers and names them; all learn the numbers
-//   4. the index is made once without checksums, which tells how long its parts are
-//   5. rank 0 makes the file; all learn where things lie in it
-//   6. the owners write the tables of ranks beside the packed datasets; where a sparse array has a
+//   4. with a codec, the chunks of large datasets are written (dataset_chunks.h)
+//   5. the index is made once without checksums, which tells how long its parts are
+//   6. rank 0 makes the file; all learn where things lie in it
+//   7. the owners write the tables of ranks beside the packed datasets; where a sparse array has a
 //      fill value, all ranks together write it over the whole dataset, before anyone writes data
+//   8. short rows are written by way of other ranks (dataset_rows.h), unless the caller waits for
+//      nothing but its own copies
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,10 +41,21 @@ struct LayoutJob {
   const LocalWritePlan& plan;
   std::vector<one_file::Note> notes;  // of the file
   uint64_t metadata_bytes = 0;        // of the user's text in the commit record
+  Codec codec = Codec::kNone;
+  bool gathers_rows = true;
+  std::function<void()> tick;  // now and then, while long steps take their time
 };
 
-// Collective. *places is parallel to the plan's extents.
-Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local,
-                      std::vector<ExtentPlace>* places);
+// Both lists are parallel to the plan's extents.
+struct DatasetLayout {
+  std::vector<ExtentPlace> places;
+  // Not 0: those whose bytes are in the file already.
+  static constexpr char kInRows = 1, kInChunks = 2;
+  std::vector<char> written;
+  uint64_t chunk_bytes = 0;  // that this rank wrote, compressed
+};
+
+// Collective.
+Status LayOutDatasets(Comm& comm, const LayoutJob& job, Status local, DatasetLayout* layout);
 
 }  // namespace tsnap

@@ -30,6 +30,7 @@
 #include "engine/codec.h"
 #include "engine/write.h"
 #include "format/native/names.h"
+#include "format/one_file/chunk_codec.h"
 #include "format/one_file/one_file_store.h"
 
 namespace tsnap {
@@ -196,7 +197,6 @@ class TakeStory {
       Status described = Describe(state, Purpose::kTake, &description_);
       Status restored = LoadRngs(description_);
       if (described.ok()) described = std::move(restored);
-      if (described.ok()) described = CheckCodec(options_.codec);
       if (!described.ok()) return described;
       structure_ = HashStructure(description_.objects);
       std::vector<NamedBytes> sizes;
@@ -227,7 +227,7 @@ class TakeStory {
           });
       if (engine_.stuck()) return status;  // it is still at work
       store_ = opened->store;
-      if (status.ok()) status = CheckFits(*store_);
+      if (status.ok()) status = CheckCodecOf(*store_);
       if (!status.ok() || !IsCommitter()) return status;
       opened->committer = std::make_shared<Committer>(store_, context_.log(), options_.durable,
                                                       MarkerRefreshSeconds(context_.knobs()));
@@ -241,13 +241,11 @@ class TakeStory {
     });
   }
 
-  // HDF5's own compression is for its chunks, which a contiguous dataset has none of.
-  Status CheckFits(const Store& store) const {
-    if (!store.traits().datasets || options_.codec == Codec::kNone) return Status::Ok();
-    return Unsupported(fmt::format(
-        "taking a snapshot at {}: its datasets are written without a codec: set codec to 0, and "
-        "compress the file afterwards with h5repack where that is wanted (tsnap reads the result)",
-        store.url()));
+  // HDF5 has filters of its own.
+  Status CheckCodecOf(const Store& store) const {
+    Status status = store.traits().datasets ? one_file::CheckChunkCodec(options_.codec)
+                                            : CheckCodec(options_.codec);
+    return std::move(status).While("taking a snapshot at", store.url());
   }
 
   // Step 0, in one reduction: the same call everywhere, nobody failed, the id and the sizes of rank
@@ -277,7 +275,7 @@ class TakeStory {
                           shared));
     native::WriteId({shared[kIdHigh], shared[kIdLow]}, &id_);
     sizes_ = {shared[kChunk],
-              {shared[kSlab], engine_.write_transfer_bytes(*store_), options_.codec != Codec::kNone,
+              {shared[kSlab], engine_.write_transfer_bytes(*store_), SlabCodec() != Codec::kNone,
                store_->traits().least_part_bytes, store_->traits().datasets}};
     unchanged_ = shared[kUnchanged] == 1;
     return Status::Ok();
@@ -335,9 +333,15 @@ class TakeStory {
                         description_.objects,
                         *plan_,
                         std::move(notes),
-                        options_.metadata.size()};
-    return LayOutDatasets(comm, job, local, &places_);
+                        options_.metadata.size(),
+                        options_.codec,
+                        /*gathers_rows=*/!asynchronous(),
+                        [this] { RefreshMarker(); }};
+    return LayOutDatasets(comm, job, local, &layout_);
   }
+
+  // Of slabs: datasets have filters instead.
+  Codec SlabCodec() const { return store_->traits().datasets ? Codec::kNone : options_.codec; }
 
   native::SlabNames Slabs() const {
     const StoreTraits& traits = store_->traits();
@@ -352,9 +356,10 @@ class TakeStory {
             static_cast<uint32_t>(context_.comm().rank()),
             std::shared_ptr<const WritePlan>(plan_, &plan_->plan),
             SourcesOf(*plan_, description_.objects),
-            options_.codec,
+            SlabCodec(),
             options_.durable,
-            std::move(places_)};
+            std::move(layout_.places),
+            layout_.written};
   }
 
   // Step 4: no communication.
@@ -369,9 +374,12 @@ class TakeStory {
                      TSNAP_ASSIGN(extents_, WriteSlabs(engine_, MakeJob(), Progress()));
                    }
                    uint64_t raw_bytes = 0;
-                   for (const Extent& extent : extents_) {
-                     raw_bytes += extent.raw_bytes;
-                     written_bytes_ += extent.stored_bytes;
+                   written_bytes_ = layout_.chunk_bytes;
+                   for (size_t i = 0; i < extents_.size(); ++i) {
+                     raw_bytes += extents_[i].raw_bytes;
+                     const bool in_chunks = i < layout_.written.size() &&
+                                            layout_.written[i] == DatasetLayout::kInChunks;
+                     if (!in_chunks) written_bytes_ += extents_[i].stored_bytes;
                    }
                    operation_.AddBytes(raw_bytes, written_bytes_);
                    return Cancelled();
@@ -505,7 +513,7 @@ class TakeStory {
   bool unchanged_ = false;
   bool told_all_ = false;  // the progress callback has seen the end
   std::shared_ptr<const LocalWritePlan> plan_;
-  std::vector<ExtentPlace> places_;  // in a file of datasets
+  DatasetLayout layout_;  // in a file of datasets
   Placement placement_;
   Status local_;                          // what went wrong while staging was prepared
   bool can_stage_ = false;                // nothing did; of the calling thread

@@ -117,12 +117,16 @@ const char* CodecName(Codec codec) noexcept {
       return "zstd";
     case Codec::kLz4:
       return "lz4";
+    case Codec::kDeflate:
+      return "deflate";
   }
   return "unknown";
 }
 
 Status CheckCodec(Codec codec) {
   if (codec == Codec::kNone || Find(codec) != nullptr) return Status::Ok();
+  if (codec == Codec::kDeflate)
+    return Unsupported("deflate is for HDF5 files only: use zstd or lz4 here");
   return Unsupported(fmt::format(
       "built without {}: install its development package and configure again", CodecName(codec)));
 }

@@ -68,6 +68,11 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
 
 Status SlabWriting::WriteSegment(size_t number) {
   const Segment& segment = plan_.segments[number];
+  if (IsWritten(segment)) {
+    TSNAP_TRY(ChecksumOnly(segment));
+    meter_.moved_bytes += RawBytesOf(segment);
+    return Status::Ok();
+  }
   SlabFile& slab = slabs_[segment.slab];
   TSNAP_TRY(Open(segment.slab, &slab));
   TSNAP_TRY(job_.codec == Codec::kNone ? WritePlain(segment, &slab) : WriteCoded(segment, &slab));
@@ -78,6 +83,7 @@ Status SlabWriting::WriteSegment(size_t number) {
 // wait for another one.
 uint64_t SlabWriting::StagedBytes(size_t number) const {
   const Segment& segment = plan_.segments[number];
+  if (IsWritten(segment)) return 0;
   const uint64_t frames = job_.codec == Codec::kNone ? 0 : CodedBytes(segment);
   return AlignUp(segment.bytes, kExtentAlignment) + AlignUp(frames, kExtentAlignment);
 }
@@ -85,6 +91,7 @@ uint64_t SlabWriting::StagedBytes(size_t number) const {
 // No checksums yet: whoever waits for the copy should not wait for them.
 Status SlabWriting::Stage(size_t number, const StagedSegment& room) {
   const Segment& segment = plan_.segments[number];
+  if (IsWritten(segment)) return ChecksumOnly(segment);
   TSNAP_ASSIGN(const ByteSpan whole, room.room->Map());
   const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
   const ByteSpan buffer = whole.subspan(room.offset, room.bytes);
@@ -100,6 +107,10 @@ Status SlabWriting::Stage(size_t number, const StagedSegment& room) {
 
 Status SlabWriting::WriteStaged(size_t number, StagedSegment staged) {
   const Segment& segment = plan_.segments[number];
+  if (IsWritten(segment)) {
+    meter_.moved_bytes += RawBytesOf(segment);
+    return Status::Ok();
+  }
   SlabFile& slab = slabs_[segment.slab];
   TSNAP_TRY(Open(segment.slab, &slab));
   TSNAP_ASSIGN(const ByteSpan whole, staged.room->Map());
@@ -223,6 +234,24 @@ Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
     TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
     Checksum(piece, begin, block);
   }
+  return Status::Ok();
+}
+
+Status SlabWriting::ChecksumOnly(const Segment& segment) {
+  Bytes block(kBlockBytes);
+  const StagingSlots::Hold hold(*slots_);
+  const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
+  for (const Piece& piece : PiecesOf(segment)) {
+    const PlannedExtent& planned = plan_.extents[piece.extent];
+    TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
+    const Mapping mapping = MappingOf(planned);
+    for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
+      const ByteSpan out = ByteSpan(block).first(std::min(kBlockBytes, piece.bytes - begin));
+      TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, out).While("staging", NameOf(piece)));
+      Checksum(piece, begin, out);
+    }
+  }
+  meter_.staged_bytes += RawBytesOf(segment);
   return Status::Ok();
 }
 

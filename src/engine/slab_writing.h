@@ -55,6 +55,9 @@ struct WriteJob {
   bool durable = true;
   // In a file of datasets: parallel to the plan's extents, each of which is a slab of the plan.
   std::vector<ExtentPlace> places;
+  // As long, or empty: not 0 for those whose bytes are in the file by another way: of them only the
+  // checksums are made.
+  std::vector<char> written;
   uint32_t first_slab = 0;  // the number of the plan's first slab among the writer's
 };
 
@@ -118,6 +121,11 @@ class SlabWriting {
   // Where a piece's bytes are: in a staged segment, or still with the user (nullptr).
   using Raw = const std::byte*;
 
+  // True: what the segment has needs only checksums.
+  bool IsWritten(const Segment& segment) const {
+    return !job_.written.empty() && job_.written[plan_.pieces[segment.first_piece].extent] != 0;
+  }
+  Status ChecksumOnly(const Segment& segment);
   Status Open(uint32_t number, SlabFile* slab);
   std::string KeyOf(uint32_t number) const;
   WriteLayout LayoutOf(uint32_t number) const;

@@ -49,6 +49,22 @@ class Hdf5FileStore final : public OneFileStore {
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return url_; }
 
+  Status BeginFile(const std::string& id) override {
+    const std::string path = PathOfTake(id);
+    TSNAP_TRY(posix::MakeFolders(posix::ParentOf(path)));
+    return posix::Open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, "making").status();
+  }
+
+  Status OpenBegun(const std::string& id) override {
+    TSNAP_ASSIGN(taken_, TakenFile::Open(PathOfTake(id), FileMap(), session_->knobs().direct_io,
+                                         &counters()));
+    return Status::Ok();
+  }
+
+  Status WriteChunk(uint64_t address, ConstByteSpan bytes) override {
+    return taken_->WriteAt(address, bytes);
+  }
+
   Status MakeFile(const std::string& id, const FilePlan& plan, FileMap* map) override {
     TSNAP_ASSIGN(const Library* library, LoadLibrary());
     const std::string path = PathOfTake(id);

@@ -27,6 +27,11 @@ namespace tsnap::one_file {
 
 class OneFileStore : public Store {
  public:
+  // For a take with chunks, before its file is laid out: one rank makes it, empty; then every rank
+  // opens it, and writes chunks where nobody else does (see FilePlan::chunks_end).
+  virtual Status BeginFile(const std::string& id) = 0;
+  virtual Status OpenBegun(const std::string& id) = 0;
+  virtual Status WriteChunk(uint64_t address, ConstByteSpan bytes) = 0;
   // One rank, between the marker and the first write: makes the take's file.
   virtual Status MakeFile(const std::string& id, const FilePlan& plan, FileMap* map) = 0;
   // Every rank: the take writes there. From here on HDF5 is not asked any more.
