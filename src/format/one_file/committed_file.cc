@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "format/native/commit_record.h"
-#include "format/one_file/box_runs.h"
 #include "format/one_file/foreign.h"
+#include "store/posix/read_ahead.h"
 
 namespace tsnap::one_file {
 
@@ -208,11 +208,75 @@ Status CommittedFile::ReadAt(const native::DatasetKey& key, uint64_t offset, Byt
   if (place.place.address == kNoAddress) return ReadThroughHdf5(key, place, offset, out, counters);
   if (place.place.bytes < Volume(whole) * static_cast<uint64_t>(array.item_bytes)) return misfit();
   if (!key.is_box) return ReadBytes(place.place.address + offset, out, counters);
-  return ForEachRun(array, key.box, offset, out.size(),
-                    [&](uint64_t packed, uint64_t stored, uint64_t bytes) {
-                      return ReadBytes(place.place.address + stored,
-                                       out.subspan(packed - offset, bytes), counters);
-                    });
+  return ReadRuns(array, key.box, place.place.address, offset, out, counters);
+}
+
+// Neighbouring short runs are read together with what others have between them: that costs less
+// than a call for each.
+Status CommittedFile::ReadRuns(const StoredArray& array, const Box& box, uint64_t address,
+                               uint64_t offset, ByteSpan out, StoreCounters* counters) {
+  constexpr uint64_t kMostGap = uint64_t{16} << 10, kMostTogether = uint64_t{256} << 10;
+  struct Run {
+    uint64_t packed, stored, bytes;
+  };
+  std::vector<Run> runs;  // not read yet
+  Bytes together;
+  const auto read = [&]() -> Status {
+    if (runs.size() == 1)
+      return ReadBytes(address + runs[0].stored,
+                       out.subspan(runs[0].packed - offset, runs[0].bytes), counters);
+    if (runs.empty()) return Status::Ok();
+    const uint64_t begin = runs.front().stored;
+    together.resize(runs.back().stored + runs.back().bytes - begin);
+    TSNAP_TRY(ReadBytes(address + begin, together, counters));
+    for (const Run& run : runs)
+      std::copy_n(together.data() + (run.stored - begin), run.bytes,
+                  out.data() + (run.packed - offset));
+    return Status::Ok();
+  };
+  TSNAP_TRY(ForEachRun(
+      array, box, offset, out.size(), [&](uint64_t packed, uint64_t stored, uint64_t bytes) {
+        const bool joins = !runs.empty() &&
+                           stored - (runs.back().stored + runs.back().bytes) <= kMostGap &&
+                           stored + bytes - runs.front().stored <= kMostTogether;
+        if (!joins) {
+          TSNAP_TRY(read());
+          runs.clear();
+        }
+        runs.push_back({packed, stored, bytes});
+        return Status::Ok();
+      }));
+  return read();
+}
+
+// Long runs one by one, neighbouring short ones together with what others have between them.
+void CommittedFile::WillRead(const native::DatasetKey& key, uint64_t offset, uint64_t bytes) {
+  constexpr uint64_t kLongRun = uint64_t{128} << 10, kMostOfOthers = 4;
+  DatasetPlace place;
+  {
+    std::lock_guard lock(mutex_);
+    if (key.number >= places_.size() || !places_[key.number]) return;
+    place = *places_[key.number];
+  }
+  if (place.place.address == kNoAddress) return;
+  const StoredArray array = ArrayOf(place);
+  const Box box = key.is_box ? key.box : WholeBox(array.ndim, array.shape);
+  if (!Fits(array, box)) return;
+  uint64_t begin = 0, end = 0, wanted = 0;  // of the runs that are not announced yet
+  const auto announce = [&] {
+    if (wanted > 0 && end - begin <= kMostOfOthers * wanted)
+      posix::ReadAhead(file_.get(), place.place.address + begin, end - begin);
+    wanted = 0;
+  };
+  static_cast<void>(
+      ForEachRun(array, box, offset, bytes, [&](uint64_t, uint64_t stored, uint64_t run_bytes) {
+        if (run_bytes >= kLongRun) announce();
+        if (wanted == 0) begin = stored;
+        end = stored + run_bytes;
+        wanted += run_bytes;
+        return Status::Ok();
+      }));
+  announce();
 }
 
 Status CommittedFile::ReadBytes(uint64_t address, ByteSpan out, StoreCounters* counters) {

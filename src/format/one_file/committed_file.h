@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "format/native/names.h"
+#include "format/one_file/box_runs.h"
 #include "format/one_file/dataset.h"
 #include "format/one_file/library.h"
 #include "store/posix/files.h"
@@ -39,6 +40,8 @@ class CommittedFile {
   // The text of the commit record; kCorrupt when the file was never finished.
   Result<Bytes> Record(uint64_t max_bytes);
   Result<Bytes> IndexPart(uint64_t number, uint64_t max_bytes);
+  // Has what is read soon fetched into the page cache (store.h).
+  void WillRead(const native::DatasetKey& key, uint64_t offset, uint64_t bytes);
   Status ReadAt(const native::DatasetKey& key, uint64_t offset, ByteSpan out,
                 StoreCounters* counters);
   Result<std::string> NameOf(uint32_t number);
@@ -59,6 +62,8 @@ class CommittedFile {
   // What the catalog or the record names must be there.
   Status Missing(Status status, const std::string& name) const;
 
+  Status ReadRuns(const StoredArray& array, const Box& box, uint64_t address, uint64_t offset,
+                  ByteSpan out, StoreCounters* counters);
   Status ReadBytes(uint64_t address, ByteSpan out, StoreCounters* counters);
   Status ReadThroughHdf5(const native::DatasetKey& key, const DatasetPlace& place, uint64_t offset,
                          ByteSpan out, StoreCounters* counters);

@@ -17,6 +17,7 @@
 #include "store/posix/files.h"
 #include "store/posix/folder_lock.h"
 #include "store/posix/posix_store.h"
+#include "store/posix/read_ahead.h"
 
 namespace tsnap::one_file {
 
@@ -126,6 +127,17 @@ class Hdf5FileStore final : public OneFileStore {
     TSNAP_ASSIGN(const native::DatasetKey dataset, native::ParseDatasetKey(key));
     TSNAP_ASSIGN(const std::shared_ptr<CommittedFile> file, Committed());
     return file->ReadAt(dataset, offset, out, &counters());
+  }
+
+  void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) override {
+    if (traits_.read_step_bytes == 0) return;  // not where bytes are (posix::CanReadAhead)
+    const Result<native::DatasetKey> dataset = native::ParseDatasetKey(key);
+    std::shared_ptr<CommittedFile> file;
+    {
+      std::lock_guard lock(mutex_);
+      file = committed_;
+    }
+    if (dataset.ok() && file) file->WillRead(*dataset, offset, bytes);
   }
 
   Result<Bytes> Get(const std::string& key, uint64_t max_bytes, Version* version) override {
@@ -380,6 +392,9 @@ Result<std::unique_ptr<Store>> OpenOneFile(std::string_view url,
   traits.slab_bytes = uint64_t{64} << 30;
   traits.chunk_bytes = uint64_t{64} << 20;
   traits.datasets = true;
+  // As folders are read, so that a block is verified while it is in the cache.
+  if (session->knobs().read_ahead_bytes > 0 && posix::CanReadAhead(posix::ParentOf(path)))
+    traits.read_step_bytes = kBlockBytes;
   return std::unique_ptr<Store>(
       std::make_unique<Hdf5FileStore>(std::string(url), path, session, std::move(store), traits));
 }
