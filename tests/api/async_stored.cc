@@ -115,6 +115,7 @@ void EveryLayout(int32_t codec, uint64_t chunk_bytes, uint64_t slab_bytes) {
 void EveryLayoutIsStoredAsItWas() { EveryLayout(TSNAP_CODEC_NONE, 0, 0); }
 void EveryLayoutInSmallChunks() { EveryLayout(TSNAP_CODEC_NONE, 300000, 700000); }
 void EveryLayoutWithZstd() { EveryLayout(TSNAP_CODEC_ZSTD, 300000, 0); }
+void EveryLayoutWithDeflate() { EveryLayout(TSNAP_CODEC_DEFLATE, 0, 0); }   // in HDF5 files only
 void EveryLayoutWithLz4() { EveryLayout(TSNAP_CODEC_LZ4, 0, 700000); }
 
 struct Values {
@@ -639,6 +640,7 @@ int Run(int argc, char** argv) {
                   {"every_layout_in_small_chunks", EveryLayoutInSmallChunks},
                   {"every_layout_with_zstd", EveryLayoutWithZstd},
                   {"every_layout_with_lz4", EveryLayoutWithLz4},
+                  {"every_layout_with_deflate", EveryLayoutWithDeflate},
                   {"values_and_statefuls_are_stored_as_they_were", ValuesAndStatefulsAreStoredAsTheyWere},
                   {"state_and_memory_may_go_at_once", StateAndMemoryMayGoAtOnce},
                   {"empty_states_are_taken", EmptyStatesAreTaken},

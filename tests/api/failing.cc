@@ -102,7 +102,8 @@ void BadOptionsAreRefused() {
   };
   take([](tsnap_take_options* options) { options->overwrite = 3; }, TSNAP_E_INVALID);
   take([](tsnap_take_options* options) { options->sync = -1; }, TSNAP_E_INVALID);
-  take([](tsnap_take_options* options) { options->codec = 3; }, TSNAP_E_INVALID);
+  take([](tsnap_take_options* options) { options->codec = 4; }, TSNAP_E_INVALID);
+  take([](tsnap_take_options* options) { options->codec = TSNAP_CODEC_DEFLATE; }, TSNAP_E_UNSUPPORTED);
   take([](tsnap_take_options* options) { options->verify_replicated = 4; }, TSNAP_E_INVALID);
   take([](tsnap_take_options* options) { options->struct_size = 0; }, TSNAP_E_INVALID);
   struct Longer {

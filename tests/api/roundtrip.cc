@@ -206,6 +206,8 @@ int Run(int argc, char** argv) {
                  {{"every_kind_dtype_dimension_and_layout", [] { EveryKindDtypeDimensionAndLayout(TSNAP_CODEC_NONE); }},
                   {"every_kind_dtype_dimension_and_layout_with_zstd", [] { EveryKindDtypeDimensionAndLayout(TSNAP_CODEC_ZSTD); }},
                   {"every_kind_dtype_dimension_and_layout_with_lz4", [] { EveryKindDtypeDimensionAndLayout(TSNAP_CODEC_LZ4); }},
+                  {"every_kind_dtype_dimension_and_layout_with_deflate",
+                   [] { EveryKindDtypeDimensionAndLayout(TSNAP_CODEC_DEFLATE); }},
                   {"large_arrays_in_chunks", [] { LargeArrays(TSNAP_CODEC_NONE); }},
                   {"large_arrays_in_chunks_with_zstd", [] { LargeArrays(TSNAP_CODEC_ZSTD); }},
                   {"large_arrays_in_chunks_with_lz4", [] { LargeArrays(TSNAP_CODEC_LZ4); }},

@@ -67,6 +67,12 @@ inline std::string NewFolder(bool in_memory = true) {
 }
 
 // A folder that goes with its owner.
+// What takes compress with: TSNAP_TEST_CODEC, the number of a codec.
+inline int32_t TestCodec() {
+  const char* codec = std::getenv("TSNAP_TEST_CODEC");
+  return codec == nullptr ? TSNAP_CODEC_NONE : std::atoi(codec);
+}
+
 // What a place of a snapshot is called: with TSNAP_TEST_PLACE=hdf5 it is an HDF5 file.
 inline bool PlacesAreFiles() {
   const char* kind = std::getenv("TSNAP_TEST_PLACE");

@@ -111,6 +111,7 @@ inline tsnap_take_options SmallSlabs(bool overwrite = false) {
   options.overwrite = overwrite ? TSNAP_ON : TSNAP_OFF;
   options.chunk_bytes = 256 << 10;
   options.slab_bytes = 256 << 10;
+  options.codec = TestCodec();
   return options;
 }
 

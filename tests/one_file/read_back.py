@@ -6,6 +6,7 @@ WRITE_ALL is the program of write_all.cc, ASK that of ask.cc. The values are com
 """
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -344,6 +345,35 @@ def h5dump_prints_what_was_taken(world):
     text = tool("h5dump", "-d", "/.tsnap/ranks/private/t4", world.url).decode()
     counts = [(2 + rank) * 3 for rank in range(world.ranks)]
     assert all(f"{count}," in text for count in counts), text
+
+
+@case
+def compressed_datasets_are_read_by_h5py(world):
+    """Deflate is the filter that every HDF5 has."""
+    chunk_bytes = 4096
+    os.environ.update(TSNAP_TEST_CODEC="3", TSNAP_HDF5_CHUNK_BYTES=str(chunk_bytes))
+    world.make()
+    check_file(world, world.url)
+    world.verify(world.url)
+    world.restore(world.url)
+    compressed = 0
+    with h5py.File(world.url, "r") as file:
+        for datasets in datasets_of(file).values():
+            for name, dataset in datasets:
+                is_large = dataset.ndim > 0 and dataset.nbytes >= chunk_bytes // 16 and dataset.dtype.itemsize <= chunk_bytes
+                assert (dataset.compression == "gzip") == is_large, f"{name}: {dataset}"
+                assert dataset.shuffle == (is_large and dataset.dtype.itemsize > 1), name
+                compressed += is_large
+        large = file["large/columns"]
+        assert large.id.get_storage_size() < large.nbytes and np.prod(large.chunks) * large.dtype.itemsize <= chunk_bytes
+    assert compressed > 20, compressed
+    tool("h5dump", world.url)
+    url = str(world.folder / "plain.h5")
+    tool("h5repack", "-f", "NONE", "-l", "CONTI", world.url, url)
+    world.verify(url)
+    with h5py.File(world.url, "r+") as file:
+        file["large/columns"][7, 7] += 1
+    world.verify(world.url, b"large/columns")
 
 
 @case

@@ -24,6 +24,7 @@ int Run(int argc, char** argv) {
     tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;
     options.sync = TSNAP_OFF;
     options.metadata = kAllMetadata;
+    options.codec = TestCodec();
     CHECK_OK(tsnap_take(context, argv[2], state.state(), &options));
     std::FILE* const out = std::fopen((std::string(argv[3]) + "." + std::to_string(rank)).c_str(), "w");
     CHECK(out != nullptr);
