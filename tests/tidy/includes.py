@@ -38,9 +38,9 @@ SHARED_BY_DRIVERS = ("store/http", "store/object", "format/native")
 # A third-party header and where it may be included.
 HOMES = [
     (r"mpi\.h", ("src/comm/mpi/", "include/tsnap/mpi.h", "examples/")),
-    (r"isa-l", ("src/base/",)),
+    (r"isa-l", ("src/base/", "src/format/one_file/")),
     (r"xxhash", ("src/base/",)),
-    (r"(zstd|lz4)", ("src/engine/",)),
+    (r"(zstd|lz4)", ("src/engine/", "src/format/one_file/")),
     (r"(flatbuffers/|.*_generated\.h)", ("src/format/",)),
     (r"nlohmann/", ("src/format/", "src/cli/", "src/store/http/")),
     (r"pugixml", ("src/store/object/", "src/store/s3/")),
