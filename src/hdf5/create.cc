@@ -11,7 +11,10 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "hdf5/chunks.h"
+#include "hdf5/filters.h"
 #include "hdf5/image.h"
+#include "hdf5/layout_driver.h"
 #include "hdf5/notes.h"
 #include "hdf5/properties.h"
 #include "hdf5/scope.h"
@@ -43,14 +46,17 @@ Status CheckName(const std::string& name) {
 
 class Creator {
  public:
-  explicit Creator(const FilePlan& plan) : plan_(plan) {}
+  // layout: of a file that has its chunks, else null.
+  Creator(const FilePlan& plan, Layout* layout, const std::function<void()>& progress)
+      : plan_(plan), layout_(layout), progress_(progress) {}
 
   Status MakeFile(const std::string& path) {
-    Handle access = FileAccess(plan_.alignment);
+    Handle access = FileAccess(layout_ == nullptr ? plan_.alignment : 1);
     // The usual driver insists on the file's real name, which an image has not. HDF5 1.8 and later
     // read the file; groups of many members are B-trees.
-    if (access.ok() && (H5Pset_fapl_stdio(access.get()) < 0 ||
-                        H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) < 0))
+    if (access.ok() &&
+        ((layout_ == nullptr ? H5Pset_fapl_stdio(access.get()) : layout_->Use(access.get())) < 0 ||
+         H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V18) < 0))
       return Failure(Code::kInternal, "preparing an HDF5 file");
     Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     link_ = LinkCreation();
@@ -69,11 +75,11 @@ class Creator {
     return file_.ok() ? Status::Ok() : Failure(Code::kIo, "making an HDF5 file");
   }
 
-  Status MakeContents(const std::function<void()>& progress, FileMap* map) {
+  Status MakeContents(FileMap* map) {
     for (const DatasetSpec& spec : plan_.datasets) {
       TSNAP_ASSIGN(DatasetPlace place, MakeDataset(spec));
       map->datasets.push_back(place);
-      progress();
+      progress_();
     }
     for (size_t part = 0; part < plan_.index_bytes.size(); ++part) {
       Place place;
@@ -101,7 +107,7 @@ class Creator {
     parent_.Close();
     if (H5Fflush(file_.get(), H5F_SCOPE_LOCAL) < 0 || file_.Close() < 0)
       return Failure(Code::kIo, "writing the HDF5 file's structure");
-    return Status::Ok();
+    return layout_ == nullptr ? Status::Ok() : layout_->status();
   }
 
  private:
@@ -154,6 +160,22 @@ class Creator {
                                      : Failure(Code::kInternal, "describing its elements");
   }
 
+  static Status SetFill(hid_t creation, const DatasetSpec& spec, hid_t type, int64_t item_bytes) {
+    // HDF5 keeps it in the object's header, where there is no room for more.
+    constexpr size_t kMostFillBytes = 60000;
+    if (spec.fill.empty()) return Status::Ok();
+    if (spec.fill.size() > kMostFillBytes)
+      return spec.codec == Codec::kNone
+                 ? Status::Ok()
+                 : Unsupported(fmt::format(
+                       "an array whose fill value has more than {} bytes cannot be compressed",
+                       kMostFillBytes));
+    if (spec.fill.size() != static_cast<size_t>(item_bytes) ||
+        H5Pset_fill_value(creation, type, spec.fill.data()) < 0)
+      return Failure(Code::kInternal, "setting its fill value");
+    return Status::Ok();
+  }
+
   Result<DatasetPlace> MakeDataset(const DatasetSpec& spec) {
     Result<DatasetPlace> made = TryDataset(spec);
     if (!made.ok()) return std::move(made).status().While("making the dataset", spec.name);
@@ -170,23 +192,25 @@ class Creator {
     TSNAP_TRY(MakeTypeAndSpace(spec, &type, &space, &place));
     const size_t slash = spec.name.rfind('/');
     TSNAP_TRY(EnterGroup(spec.name.substr(0, slash)));
-    Handle filled;
-    // HDF5 keeps it in the object's header, where there is no room for more.
-    constexpr size_t kMostFillBytes = 60000;
-    if (!spec.fill.empty() && spec.fill.size() <= kMostFillBytes) {
-      filled = Handle(H5Pcopy(dataset_.get()), H5Pclose);
-      if (spec.fill.size() != static_cast<size_t>(place.item_bytes) || !filled.ok() ||
-          H5Pset_fill_value(filled.get(), type.get(), spec.fill.data()) < 0)
-        return Failure(Code::kInternal, "setting its fill value");
+    const auto item_bytes = static_cast<uint64_t>(place.item_bytes);
+    const bool is_chunked = spec.codec != Codec::kNone;
+    Handle own;
+    if (is_chunked || !spec.fill.empty()) {
+      own = Handle(H5Pcopy(dataset_.get()), H5Pclose);
+      if (!own.ok()) return Failure(Code::kInternal, "preparing it");
+      TSNAP_TRY(SetFill(own.get(), spec, type.get(), place.item_bytes));
+      if (is_chunked) TSNAP_TRY(SetChunked(own.get(), spec, item_bytes));
     }
-    Handle dataset(
-        H5Dcreate2(parent_.get(), spec.name.c_str() + slash + 1, type.get(), space.get(),
-                   link_.get(), filled.ok() ? filled.get() : dataset_.get(), H5P_DEFAULT),
-        H5Dclose);
+    const hid_t creation = own.ok() ? own.get() : dataset_.get();
+    Handle dataset(H5Dcreate2(parent_.get(), spec.name.c_str() + slash + 1, type.get(), space.get(),
+                              link_.get(), creation, H5P_DEFAULT),
+                   H5Dclose);
     if (!dataset.ok()) return Failure(Code::kIo, "laying it out");
-    place.place.bytes = Volume(WholeBox(static_cast<int>(place.ndim), place.shape)) *
-                        static_cast<uint64_t>(place.item_bytes);
-    if (place.place.bytes > 0) {
+    if (is_chunked)
+      TSNAP_TRY(
+          InsertChunks(dataset.get(), spec, item_bytes, plan_.chunks_end, layout_, progress_));
+    place.place.bytes = Volume(WholeBox(static_cast<int>(place.ndim), place.shape)) * item_bytes;
+    if (place.place.bytes > 0 && !is_chunked) {
       const haddr_t address = H5Dget_offset(dataset.get());
       if (address == HADDR_UNDEF) return Failure(Code::kInternal, "asking for its address");
       place.place.address = address;
@@ -207,6 +231,8 @@ class Creator {
   }
 
   const FilePlan& plan_;
+  Layout* const layout_;
+  const std::function<void()>& progress_;
   Handle file_, link_, group_, dataset_;  // property lists but for the first; it closes last
   Handle parent_;
   std::string parent_name_;
@@ -216,7 +242,8 @@ class Creator {
 Status CheckLength(int fd, const FileMap& map) {
   uint64_t end = map.record.bytes == 0 ? 0 : map.record.address + map.record.bytes;
   for (const DatasetPlace& dataset : map.datasets)
-    if (dataset.place.bytes > 0) end = std::max(end, dataset.place.address + dataset.place.bytes);
+    if (dataset.place.address != kNoAddress)
+      end = std::max(end, dataset.place.address + dataset.place.bytes);
   for (const Place& part : map.index)
     if (part.bytes > 0) end = std::max(end, part.address + part.bytes);
   struct stat info {};
@@ -229,14 +256,16 @@ Status CheckLength(int fd, const FileMap& map) {
 Status LayOut(const FilePlan& plan, const std::function<void()>& progress, int fd, FileMap* map) {
   const Image image;
   TSNAP_TRY(image.status());
+  Layout layout(plan.chunks_end, std::max<uint64_t>(plan.alignment, 1));
   {
     Scope scope;
-    Creator creator(plan);
+    RegisterFilters();
+    Creator creator(plan, plan.chunks_end == 0 ? nullptr : &layout, progress);
     TSNAP_TRY(creator.MakeFile(image.path()));
-    TSNAP_TRY(creator.MakeContents(progress, map));
+    TSNAP_TRY(creator.MakeContents(map));
     TSNAP_TRY(creator.Close());
   }
-  return image.CopyTo(fd);
+  return image.CopyTo(fd, kChunksBegin, plan.chunks_end);
 }
 
 }  // namespace
@@ -244,7 +273,8 @@ Status LayOut(const FilePlan& plan, const std::function<void()>& progress, int f
 Status Create(const std::string& path, const FilePlan& plan, const std::function<void()>& progress,
               FileMap* map) {
   // Made here and not by HDF5, so that what is removed after a failure is ours.
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const bool is_new = plan.chunks_end == 0;
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | (is_new ? O_CREAT | O_EXCL : 0), 0666);
   if (fd < 0) return Status::FromErrno(errno, "making " + path);
   FileMap made;
   Status status = LayOut(plan, progress, fd, &made);
@@ -252,7 +282,7 @@ Status Create(const std::string& path, const FilePlan& plan, const std::function
   if (status.ok()) status = CheckLength(fd, made);
   close(fd);
   if (!status.ok()) {
-    unlink(path.c_str());
+    if (is_new) unlink(path.c_str());
     return std::move(status).While("making", path);
   }
   *map = std::move(made);

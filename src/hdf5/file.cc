@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "hdf5/filters.h"
 #include "hdf5/properties.h"
 #include "hdf5/scope.h"
 
@@ -51,6 +52,7 @@ Result<std::unique_ptr<one_file::File>> OpenFile::Open(const std::string& path,
   Status status;
   {
     Scope scope;
+    RegisterFilters();
     const Handle access = ReadAccess();
     opened->file_.links = LinkAccess(H5P_LINK_ACCESS);
     opened->file_.groups = LinkAccess(H5P_GROUP_ACCESS);

@@ -41,16 +41,25 @@ Status Image::status() const {
 
 std::string Image::path() const { return fmt::format("/proc/self/fd/{}", fd_); }
 
-Status Image::CopyTo(int fd) const {
+// What is a hole and what is not goes by pages, which may be large ones.
+Status Image::CopyTo(int fd, uint64_t kept_begin, uint64_t kept_end) const {
   struct stat info {};
   if (fstat(fd_, &info) != 0) return Status::FromErrno(errno, "asking for the image's length");
   if (ftruncate(fd, info.st_size) != 0) return Status::FromErrno(errno, "setting its length");
+  if (kept_begin >= kept_end) return CopyRange(fd, 0, info.st_size);
+  TSNAP_TRY(CopyRange(fd, 0, static_cast<int64_t>(kept_begin)));
+  return CopyRange(fd, static_cast<int64_t>(kept_end), info.st_size);
+}
+
+Status Image::CopyRange(int fd, int64_t from, int64_t to) const {
   Bytes buffer(static_cast<size_t>(kBufferBytes));
-  for (off_t at = 0; at < info.st_size;) {
+  for (off_t at = from; at < to;) {
     const off_t begin = lseek(fd_, at, SEEK_DATA);
     if (begin < 0 && errno == ENXIO) break;  // nothing but a hole is left
-    const off_t end = begin < 0 ? -1 : lseek(fd_, begin, SEEK_HOLE);
-    if (end < 0) return Status::FromErrno(errno, "reading the image");
+    const off_t hole = begin < 0 ? -1 : lseek(fd_, begin, SEEK_HOLE);
+    if (hole < 0) return Status::FromErrno(errno, "reading the image");
+    const off_t end = std::min<off_t>(hole, to);
+    if (begin >= end) break;
     for (at = begin; at < end;) {
       const auto want = static_cast<size_t>(std::min(end - at, kBufferBytes));
       const ssize_t got = pread(fd_, buffer.data(), want, at);

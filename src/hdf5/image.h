@@ -19,10 +19,13 @@ class Image {
 
   Status status() const;     // of making it
   std::string path() const;  // for HDF5 to open
-  // What it has, into an empty file, which gets its length; holes stay holes.
-  Status CopyTo(int fd) const;
+  // What it has, into a file that has nothing but what lies in [kept_begin, kept_end), and keeps
+  // that; it gets the image's length, and holes stay holes.
+  Status CopyTo(int fd, uint64_t kept_begin, uint64_t kept_end) const;
 
  private:
+  Status CopyRange(int fd, int64_t from, int64_t to) const;
+
   int fd_ = -1;
   int error_ = 0;
 };

@@ -55,7 +55,9 @@ class Library {
   virtual ~Library() = default;
   // A new file with everything that the plan says, closed again; *map tells where things lie.
   // kExists when there is one. What is left after a failure is removed. progress is called now and
-  // then.
+  // then. With chunks (FilePlan::chunks_end) the file is there already, kNotFound if not; it is
+  // completed around them, and whoever has made it removes it after a failure. Datasets with a
+  // codec have no address in the map, and as many bytes as their elements.
   virtual Status Create(const std::string& path, const FilePlan& plan,
                         const std::function<void()>& progress, FileMap* map) const = 0;
   // kNotFound when there is no file, kCorrupt when it is none of HDF5. name: what messages call it.

@@ -1,0 +1,85 @@
+#include "hdf5/filters.h"
+
+#include "format/one_file/chunk_codec.h"
+#include "format/one_file/chunk_filter.h"
+#include "hdf5/scope.h"
+
+namespace tsnap::hdf5 {
+
+namespace {
+
+using namespace one_file;
+
+// As they are registered with The HDF Group.
+constexpr H5Z_filter_t kZstdFilter = 32015, kLz4Filter = 32004;
+
+// Gives HDF5 the new bytes for its old ones, which have *room bytes of memory. 0: it failed.
+size_t Replace(Result<uint64_t> size, void* made, uint64_t made_room, size_t* room, void** bytes) {
+  if (!size.ok() || *size == 0) {
+    H5free_memory(made);
+    return 0;
+  }
+  H5free_memory(*bytes);
+  *bytes = made;
+  *room = static_cast<size_t>(made_room);
+  return static_cast<size_t>(*size);
+}
+
+// Both ways: the application's own HDF5 has it then, too, and may write with it.
+template <Codec kCodec>
+size_t Run(unsigned flags, size_t, const unsigned*, size_t size, size_t* room, void** bytes) {
+  const ConstByteSpan in(static_cast<const std::byte*>(*bytes), size);
+  const bool reads = (flags & H5Z_FLAG_REVERSE) != 0;
+  uint64_t made_room = 0;
+  if (reads) {
+    const Result<uint64_t> claimed = BytesBeforeFilter(kCodec, in);
+    // A chunk has less than 4 GiB.
+    if (!claimed.ok() || *claimed == 0 || *claimed > UINT32_MAX) return 0;
+    made_room = *claimed;
+  } else {
+    made_room = FilterBound(kCodec, size);
+  }
+  void* const made = H5allocate_memory(made_room, false);
+  if (made == nullptr) return 0;
+  const ByteSpan out(static_cast<std::byte*>(made), made_room);
+  if (!reads) return Replace(ApplyFilter(kCodec, in, out), made, made_room, room, bytes);
+  const Status status = UndoFilter(kCodec, in, out);
+  return Replace(status.ok() ? Result<uint64_t>(made_room) : Result<uint64_t>(status), made,
+                 made_room, room, bytes);
+}
+
+template <Codec kCodec>
+void Register(H5Z_filter_t id, const char* name) {
+  if (!HasFilter(kCodec) || H5Zfilter_avail(id) > 0) return;
+  const H5Z_class2_t filter = {
+      H5Z_CLASS_T_VERS, id, 1, 1, name, nullptr, nullptr, Run<kCodec>,
+  };
+  // Where that fails, whoever needs the filter is told that it is not there.
+  static_cast<void>(H5Zregister(&filter));
+}
+
+}  // namespace
+
+void RegisterFilters() {
+  Register<Codec::kZstd>(kZstdFilter, "zstd");
+  Register<Codec::kLz4>(kLz4Filter, "lz4");
+}
+
+Status AddFilters(hid_t creation, Codec codec, uint64_t item_bytes) {
+  TSNAP_TRY(CheckChunkCodec(codec));
+  const H5Z_filter_t id = codec == Codec::kZstd  ? kZstdFilter
+                          : codec == Codec::kLz4 ? kLz4Filter
+                                                 : H5Z_FILTER_DEFLATE;
+  if (H5Zfilter_avail(id) <= 0)
+    return Unsupported(
+        "this HDF5 lacks the filter that its chunks are compressed with: build HDF5 "
+        "with zlib, or take another codec");
+  // Levels are for programs that write into the dataset later.
+  const unsigned level = codec == Codec::kZstd ? 3 : 4;
+  const bool ok =
+      (item_bytes <= 1 || H5Pset_shuffle(creation) >= 0) &&
+      H5Pset_filter(creation, id, H5Z_FLAG_OPTIONAL, codec == Codec::kLz4 ? 0 : 1, &level) >= 0;
+  return ok ? Status::Ok() : Failure(Code::kInternal, "setting its filters");
+}
+
+}  // namespace tsnap::hdf5
