@@ -112,6 +112,19 @@ Test(one_file_chunk_codec, what_does_not_shrink_is_left_alone) {
         cr_assert(Encode(codec, item, Noise(size, 7)).empty(), "codec %d, %zu bytes", static_cast<int>(codec), size);
 }
 
+// Whatever was in the memory that the libraries work in.
+Test(one_file_chunk_codec, equal_chunks_become_equal_bytes) {
+  for (const Codec codec : kCodecs) {
+    Bytes raw = Noise(200000, 11);
+    for (size_t i = 5000; i < raw.size(); ++i) raw[i] = raw[i - 1 - i % 4999];
+    const Bytes first = Encode(codec, 4, raw);
+    for (int round = 0; round < 20; ++round) {
+      Encode(codec, 4, Ramp(100000, 4 + static_cast<uint64_t>(round)));
+      cr_assert(Encode(codec, 4, raw) == first, "codec %d", static_cast<int>(codec));
+    }
+  }
+}
+
 Test(one_file_chunk_codec, half_noise_comes_back) {
   for (const Codec codec : kCodecs) {
     for (const uint64_t item : kItemSizes) {
