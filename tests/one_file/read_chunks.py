@@ -66,11 +66,16 @@ def expected(name):
     return records.view("V24").reshape(shape)
 
 
-def readable():
+def written(path):
+    with h5py.File(path, "r") as file:
+        return [group for group in FILTERS if group in file]
+
+
+def readable(path):
     """The groups whose filters are there."""
-    groups = [group for group, number in FILTERS.items() if h5py.h5z.filter_avail(number)]
+    groups = [group for group in written(path) if h5py.h5z.filter_avail(FILTERS[group])]
     for group in set(FILTERS) - set(groups):
-        print(f"{group} is not read: this HDF5 has no plugin for it")
+        print(f"{group} is not read: this HDF5 has no plugin for it, or tsnap was built without it")
     assert "deflate" in groups
     return groups
 
@@ -93,9 +98,10 @@ def make(writer, folder):
 @case
 def h5py_reads_them_where_they_lie(writer, folder):
     path, chunks = make(writer, folder)
-    check(path, readable())
+    check(path, readable(path))
     with h5py.File(path, "r") as file:
-        for group, number in FILTERS.items():
+        for group in written(path):
+            number = FILTERS[group]
             for name, (dtype, chunk_shape) in ARRAYS.items():
                 dataset = file[group][name]
                 filters = [dataset.id.get_create_plist().get_filter(i)[0] for i in range(dataset.id.get_create_plist().get_nfilters())]
@@ -121,6 +127,9 @@ def zstd_chunks_are_frames_of_shuffled_elements(writer, folder):
     library.ZSTD_getFrameContentSize.restype = ctypes.c_ulonglong
     library.ZSTD_decompress.restype = ctypes.c_size_t
     path, chunks = make(writer, folder)
+    if "zstd" not in written(path):
+        print("skipped: tsnap was built without zstd")
+        sys.exit(SKIPPED)
     checked = 0
     for path_of, number, address, stored, as_it_is in chunks:
         group, name = path_of[1:].split("/")
@@ -157,7 +166,7 @@ def tools_of_hdf5_read_them(writer, folder):
 @case
 def repacked_files_are_the_same(writer, folder):
     path, _ = make(writer, folder)
-    groups = readable()
+    groups = readable(path)
     # What it has no filter for it cannot repack: that is left out.
     part = folder / "part.h5"
     with h5py.File(path, "r") as source, h5py.File(part, "w") as target:
@@ -174,7 +183,7 @@ def repacked_files_are_the_same(writer, folder):
 def edited_files_keep_the_rest(writer, folder):
     """What is written later gets room that nothing else has."""
     path, _ = make(writer, folder)
-    groups = readable()
+    groups = readable(path)
     with h5py.File(path, "r+") as file:
         for i in range(50):
             file[f"new/{i}"] = np.full(1000, i)
