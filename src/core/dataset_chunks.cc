@@ -62,15 +62,16 @@ class ChunkUse final : public RegroupUse {
 
   Status EndRound(const Status& local,
                   std::shared_ptr<const std::vector<RegroupedChunk>> chunks) override {
-    uint64_t bytes = kFailed;
-    if (local.ok()) bytes = BytesOf(*chunks);
+    Status outcome = CopyOf(local);
     std::vector<uint64_t> all;
-    TSNAP_TRY(comm_.Allgather(bytes, &all));
-    if (std::find(all.begin(), all.end(), kFailed) != all.end()) return Agree(comm_, local);
-    const auto own = all.begin() + comm_.rank();
-    const uint64_t begin = std::accumulate(all.begin(), own, end_);
-    end_ = std::accumulate(all.begin(), all.end(), end_);
-    return Agree(comm_, Protect([&] { return Write(std::move(chunks), begin); }));
+    Status gathered = comm_.Allgather(outcome.ok() ? BytesOf(*chunks) : kFailed, &all);
+    if (outcome.ok()) outcome = std::move(gathered);
+    if (outcome.ok() && std::find(all.begin(), all.end(), kFailed) == all.end()) {
+      const uint64_t begin = std::accumulate(all.begin(), all.begin() + comm_.rank(), end_);
+      end_ = std::accumulate(all.begin(), all.end(), end_);
+      outcome = Protect([&] { return Write(std::move(chunks), begin); });
+    }
+    return Agree(comm_, outcome);
   }
 
   uint64_t end() const { return end_; }

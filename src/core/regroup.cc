@@ -124,10 +124,7 @@ struct Round {
 class Regrouping {
  public:
   Regrouping(Comm& comm, Engine& engine, RegroupJob job, std::shared_ptr<RegroupUse> use)
-      : comm_(comm),
-        engine_(engine),
-        job_(std::make_shared<RegroupJob>(std::move(job))),
-        use_(std::move(use)) {}
+      : comm_(comm), engine_(engine), given_(std::move(job)), use_(std::move(use)) {}
 
   Status Run(const Status& local) {
     Status prepared = CopyOf(local);
@@ -156,6 +153,7 @@ class Regrouping {
   };
 
   Status Prepare() {
+    job_ = std::make_shared<RegroupJob>(std::move(given_));
     uint64_t total = 0, largest = 1;
     for (const RegroupArray& array : job_->arrays) {
       first_ids_.push_back(total);
@@ -368,7 +366,8 @@ class Regrouping {
 
   Comm& comm_;
   Engine& engine_;
-  const std::shared_ptr<const RegroupJob> job_;
+  RegroupJob given_;
+  std::shared_ptr<const RegroupJob> job_;  // the same, shared with the tasks
   const std::shared_ptr<RegroupUse> use_;
   std::vector<uint64_t> first_ids_;      // of each array's chunks
   std::vector<Holding> whole_, shared_;  // by id

@@ -1,5 +1,9 @@
 #include "hdf5/filters.h"
 
+#include <memory>
+#include <new>
+
+#include "base/bytes.h"
 #include "format/one_file/chunk_codec.h"
 #include "format/one_file/chunk_filter.h"
 #include "hdf5/scope.h"
@@ -13,39 +17,57 @@ using namespace one_file;
 // As they are registered with The HDF Group.
 constexpr H5Z_filter_t kZstdFilter = 32015, kLz4Filter = 32004;
 
-// Gives HDF5 the new bytes for its old ones, which have *room bytes of memory. 0: it failed.
-size_t Replace(Result<uint64_t> size, void* made, uint64_t made_room, size_t* room, void** bytes) {
-  if (!size.ok() || *size == 0) {
-    H5free_memory(made);
-    return 0;
-  }
-  H5free_memory(*bytes);
-  *bytes = made;
-  *room = static_cast<size_t>(made_room);
-  return static_cast<size_t>(*size);
+struct Free {
+  void operator()(void* memory) const { H5free_memory(memory); }
+};
+using Memory = std::unique_ptr<void, Free>;
+
+// HDF5 allocates and frees what filters give each other.
+Memory Allocate(uint64_t bytes) {
+  return Memory(bytes == 0 ? nullptr : H5allocate_memory(bytes, false));
+}
+
+// Returns how many bytes *made has then; 0: it failed.
+template <Codec kCodec>
+uint64_t Undo(ConstByteSpan in, Memory* made, uint64_t* room) {
+  const Result<uint64_t> claimed = BytesBeforeFilter(kCodec, in);
+  // A chunk has less than 4 GiB.
+  if (!claimed.ok() || *claimed > UINT32_MAX) return 0;
+  *room = *claimed;
+  *made = Allocate(*room);
+  if (*made == nullptr) return 0;
+  const ByteSpan out(static_cast<std::byte*>(made->get()), *room);
+  return UndoFilter(kCodec, in, out).ok() ? *room : 0;
+}
+
+template <Codec kCodec>
+uint64_t Apply(ConstByteSpan in, Memory* made, uint64_t* room) {
+  *room = FilterBound(kCodec, in.size());
+  *made = Allocate(*room);
+  if (*made == nullptr) return 0;
+  const Result<uint64_t> stored =
+      ApplyFilter(kCodec, in, {static_cast<std::byte*>(made->get()), *room});
+  return stored.ok() ? *stored : 0;
 }
 
 // Both ways: the application's own HDF5 has it then, too, and may write with it.
 template <Codec kCodec>
 size_t Run(unsigned flags, size_t, const unsigned*, size_t size, size_t* room, void** bytes) {
-  const ConstByteSpan in(static_cast<const std::byte*>(*bytes), size);
-  const bool reads = (flags & H5Z_FLAG_REVERSE) != 0;
-  uint64_t made_room = 0;
-  if (reads) {
-    const Result<uint64_t> claimed = BytesBeforeFilter(kCodec, in);
-    // A chunk has less than 4 GiB.
-    if (!claimed.ok() || *claimed == 0 || *claimed > UINT32_MAX) return 0;
-    made_room = *claimed;
-  } else {
-    made_room = FilterBound(kCodec, size);
+  try {
+    const ConstByteSpan in(static_cast<const std::byte*>(*bytes), size);
+    Memory made;
+    uint64_t made_room = 0;
+    const uint64_t made_bytes = (flags & H5Z_FLAG_REVERSE) != 0
+                                    ? Undo<kCodec>(in, &made, &made_room)
+                                    : Apply<kCodec>(in, &made, &made_room);
+    if (made_bytes == 0) return 0;
+    H5free_memory(*bytes);
+    *bytes = made.release();
+    *room = static_cast<size_t>(made_room);
+    return static_cast<size_t>(made_bytes);
+  } catch (const std::bad_alloc&) {
+    return 0;  // HDF5 knows no exceptions
   }
-  void* const made = H5allocate_memory(made_room, false);
-  if (made == nullptr) return 0;
-  const ByteSpan out(static_cast<std::byte*>(made), made_room);
-  if (!reads) return Replace(ApplyFilter(kCodec, in, out), made, made_room, room, bytes);
-  const Status status = UndoFilter(kCodec, in, out);
-  return Replace(status.ok() ? Result<uint64_t>(made_room) : Result<uint64_t>(status), made,
-                 made_room, room, bytes);
 }
 
 template <Codec kCodec>

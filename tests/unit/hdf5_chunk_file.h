@@ -122,10 +122,18 @@ class ChunkWriter {
   uint64_t end_ = one_file::kChunksBegin;
 };
 
-// Arrays of every kind, the same for each codec, in a group of that name.
+// Arrays of every kind, the same for each codec that there is, in a group of that name.
 inline std::vector<CompressedArray> WriteArrays(ChunkWriter* writer) {
   std::vector<CompressedArray> arrays;
-  const std::pair<const char*, Codec> codecs[] = {{"deflate", Codec::kDeflate}, {"zstd", Codec::kZstd}, {"lz4", Codec::kLz4}};
+  const std::pair<const char*, Codec> codecs[] = {
+      {"deflate", Codec::kDeflate},
+#ifdef TSNAP_HAS_ZSTD
+      {"zstd", Codec::kZstd},
+#endif
+#ifdef TSNAP_HAS_LZ4
+      {"lz4", Codec::kLz4},
+#endif
+  };
   for (const auto& [group, codec] : codecs) {
     const std::string folder = std::string("/") + group + "/";
     const int32_t minus = -77;
