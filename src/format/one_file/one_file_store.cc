@@ -167,12 +167,18 @@ class Hdf5FileStore final : public OneFileStore {
     if (key != native::kRecordKey) return beside_->PutIf(key, bytes, expected, durable);
     if (!taken_) return Internal(fmt::format("writing {}: it has not been laid out", url_));
     TSNAP_TRY(taken_->WriteRecord(bytes));
-    if (durable) TSNAP_TRY(taken_->Sync());
+    const std::string parent = posix::ParentOf(path_);
+    if (durable) {
+      TSNAP_TRY(taken_->Sync());
+      TSNAP_TRY(posix::SyncFoldersAbove(parent));
+    }
     TSNAP_TRY(expected.tag.empty() ? NameNew() : NameOver(expected));
-    if (!durable) return Status::Ok();
-    return SyncFolder("").While("writing " + path_ +
-                                ": the file is there, but its name may not survive a crash of the "
-                                "machine");
+    // From here on success needs no memory.
+    Status synced = durable ? posix::SyncFolderOf(parent) : Status::Ok();
+    if (synced.ok()) return synced;
+    return std::move(synced).While("writing " + path_ +
+                                   ": the file is there, but its name may not survive a crash of "
+                                   "the machine");
   }
 
   Result<Entry> Stat(const std::string& key) override {
