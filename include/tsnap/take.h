@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/* Compression of stored bytes. */
+/* Compression of stored bytes. In HDF5 files these are filters, shuffle before them: 32015 (zstd),
+ * 32004 (LZ4), and deflate, which every HDF5 reads, and which is for HDF5 files only. */
 enum { TSNAP_CODEC_NONE = 0, TSNAP_CODEC_ZSTD = 1, TSNAP_CODEC_LZ4 = 2, TSNAP_CODEC_DEFLATE = 3 };
 
 /*
@@ -34,7 +35,7 @@ enum {
 typedef struct tsnap_take_options {
   size_t struct_size;
   int32_t overwrite;         /* switch, default off: replace a snapshot that is there */
-  int32_t codec;             /* TSNAP_CODEC_...; none in HDF5 files */
+  int32_t codec;             /* TSNAP_CODEC_... */
   int32_t verify_replicated; /* TSNAP_REPLICATED_CHECK_...; 0 = shape */
   /* Switch, default on: durable when the take has ended well. Off with overwrite, a crash of the
      machine soon after can lose both snapshots: the old one is removed and the new one not yet on
@@ -77,7 +78,7 @@ typedef struct tsnap_take_options {
  * (a snapshot is there and overwrite is off, or another take was faster), TSNAP_E_MISMATCH (ranks
  * pass different URLs or options or call different functions; boxes leave gaps or overlap;
  * replicated objects differ), TSNAP_E_INVALID (a bad URL; a replicate glob that matches nothing),
- * TSNAP_E_UNSUPPORTED (URL or codec not built in; a codec in an HDF5 file), TSNAP_E_IO,
+ * TSNAP_E_UNSUPPORTED (URL or codec not built in; deflate outside of an HDF5 file), TSNAP_E_IO,
  * TSNAP_E_NO_SPACE, TSNAP_E_AUTH, TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI,
  * TSNAP_E_BUSY, and TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist,
  * and the context is broken: it can only be closed. Where it was the storage that stalled, a thread
