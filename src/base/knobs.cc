@@ -118,19 +118,24 @@ Status ReadWord(const char* name, std::initializer_list<std::string_view> words,
   return Status::Ok();
 }
 
-// Up to 1 GiB; what stands there before is a default, which gives way.
-Status ReadFileSize(const char* name, uint64_t least, const char* range, uint64_t* field) {
+// What stands there before is a default, which gives way.
+Status ReadFileSize(const char* name, uint64_t least, uint64_t most, const char* range,
+                    uint64_t* field) {
   if (Environment(name).empty()) return Status::Ok();
   *field = 0;
   TSNAP_TRY(ReadBytes(name, field));
-  if (*field >= least && *field <= uint64_t{1} << 30) return Status::Ok();
+  if (*field >= least && *field <= most) return Status::Ok();
   return Unparsable(name, Environment(name), range);
 }
 
 Status ReadFileKnobs(Knobs* knobs) {
-  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_ALIGNMENT_BYTES", 1, "1 to 1G", &knobs->hdf5_alignment_bytes));
-  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_CHUNK_BYTES", 4096, "4K to 1G", &knobs->hdf5_chunk_bytes));
-  return ReadFileSize("TSNAP_HDF5_GATHER_BYTES", 1, "1 to 1G", &knobs->hdf5_gather_bytes);
+  constexpr uint64_t kMiB = 1 << 20;
+  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_ALIGNMENT_BYTES", 1, 1024 * kMiB, "1 to 1G",
+                         &knobs->hdf5_alignment_bytes));
+  TSNAP_TRY(ReadFileSize("TSNAP_HDF5_CHUNK_BYTES", 4096, kMostHdf5ChunkBytes, "4K to 64M",
+                         &knobs->hdf5_chunk_bytes));
+  return ReadFileSize("TSNAP_HDF5_GATHER_BYTES", 1, 1024 * kMiB, "1 to 1G",
+                      &knobs->hdf5_gather_bytes);
 }
 
 // Not fields of the public configuration: what stands there before is a default, which gives way.

@@ -23,6 +23,9 @@ inline constexpr uint64_t kIndexPartBytes = 4 << 20;  // how much index one owne
 inline constexpr uint64_t kCodecChunkBytes =
     4 << 20;  // largest extent that is compressed as one frame
 
+// Who reads a part of a compressed chunk decodes all of it.
+inline constexpr uint64_t kMostHdf5ChunkBytes = 64 << 20;
+
 // What configures a context or a snapshot; the fields are those of tsnap_config, resolved.
 struct Knobs {
   uint64_t memory_budget_bytes = 0;  // 0 = a tenth of the node's free memory / local ranks
@@ -45,7 +48,8 @@ struct Knobs {
   uint64_t object_gap_bytes = 512 << 10;  // TSNAP_OBJECT_GAP_BYTES
   uint64_t hdf5_alignment_bytes =
       4096;  // TSNAP_HDF5_ALIGNMENT_BYTES: of datasets of 1 MiB and more
-  // TSNAP_HDF5_CHUNK_BYTES: of a chunk that is compressed, at most.
+  // TSNAP_HDF5_CHUNK_BYTES: of a chunk that is compressed, at most; of datasets of 100 GiB and more
+  // larger ones.
   uint64_t hdf5_chunk_bytes = 1 << 20;
   // TSNAP_HDF5_GATHER_BYTES: rows of boxes that are shorter go by way of another rank, which writes
   // longer ones; 1: none.

@@ -17,6 +17,7 @@ namespace {
 
 // Datasets of less than that part of a chunk are not worth a place in an index.
 constexpr uint64_t kLeastPart = 16;
+constexpr uint64_t kManyChunks = 100000;
 // HDF5 keeps the fill value of missing chunks in the object's header, where there is no room for
 // more.
 constexpr size_t kMostFillBytes = 60000;
@@ -165,14 +166,17 @@ void ChooseChunks(const std::vector<DatasetRecord>& records, Codec codec, uint64
         Volume(whole) * item_bytes < chunk_bytes / kLeastPart ||
         meta.fill.size() > kMostFillBytes || item_bytes > chunk_bytes)
       continue;
+    // Rank 0 tells HDF5 of each chunk.
+    const uint64_t target = std::clamp(Volume(whole) * item_bytes / kManyChunks, chunk_bytes,
+                                       std::max(chunk_bytes, kMostHdf5ChunkBytes));
     // Small boxes share chunks, rather than that there are very many.
     const bool in_boxes = !records[i].extents.empty() &&
                           records[i].extents[0].box.ndim == meta.ndim &&
-                          Volume(records[i].extents[0].box) * item_bytes >= chunk_bytes / 4;
+                          Volume(records[i].extents[0].box) * item_bytes >= target / 4;
     spec.codec = codec;
     spec.chunk_shape =
         ChunkShapeWithin(meta.ndim, in_boxes ? records[i].extents[0].box.shape : meta.shape,
-                         meta.item_bytes, chunk_bytes);
+                         meta.item_bytes, target);
   }
 }
 

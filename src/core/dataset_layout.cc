@@ -164,6 +164,7 @@ class Layout {
                    PlaceInDataset(meta, extent.box, found->second.dataset, begin));
       places_.push_back(place);
     }
+    layout_.written.assign(places_.size(), 0);
     return Status::Ok();
   }
 
@@ -187,7 +188,6 @@ class Layout {
 
   // Step 4.
   Status WriteChunksOf() {
-    layout_.written.assign(places_.size(), 0);
     const auto is_chunked = [](const Index& shape) { return shape[0] > 0; };
     if (std::none_of(chunk_shapes_.begin(), chunk_shapes_.end(), is_chunked)) return Status::Ok();
     one_file::OneFileStore* const file = one_file::AsOneFile(*job_.store);

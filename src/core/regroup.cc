@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "base/protect.h"
@@ -56,18 +57,19 @@ struct Round {
   std::shared_ptr<const RegroupJob> job;
   std::shared_ptr<RegroupUse> use;
   std::shared_ptr<StagingSlots> slots;
+  std::shared_ptr<BufferPool> buffers;  // outlives the lease
   BufferPool::Lease lease;
   std::vector<RegroupedChunk> chunks;
-  std::vector<std::vector<uint32_t>> parts;   // parallel to them: what this rank has of it, or
-  std::vector<std::vector<Arrived>> arrived;  // what came
-  std::vector<Message> messages;              // that it lies in
+  // Parallel to them: what this rank has of each, and what others sent of it.
+  std::vector<std::vector<uint32_t>> parts;
+  std::vector<std::vector<Arrived>> arrived;
+  std::vector<Message> messages;  // which that lies in
 
   Status Do(size_t number) {
     RegroupedChunk& chunk = chunks[number];
     {
       const StagingSlots::Hold hold(*slots);
-      TSNAP_TRY(arrived.empty() ? PutTogetherOwn(&chunk, parts[number])
-                                : PutTogetherArrived(&chunk, arrived[number]));
+      TSNAP_TRY(PutTogether(&chunk, parts[number], arrived[number]));
     }
     return use->Work(&chunk);
   }
@@ -76,12 +78,13 @@ struct Round {
     return job->arrays[chunk.array];
   }
 
-  Status PutTogetherOwn(RegroupedChunk* chunk, const std::vector<uint32_t>& own) const {
+  Status PutTogether(RegroupedChunk* chunk, const std::vector<uint32_t>& own,
+                     const std::vector<Arrived>& others) const {
     const RegroupArray& array = ArrayOf(*chunk);
     const Box box = ChunkBox(array.grid, chunk->number);
-    if (const RegroupPart& first = job->parts[own[0]]; Contains(first.box, box)) {
+    if (own.size() == 1 && Contains(job->parts[own[0]].box, box)) {
       chunk->covered = {box};
-      return GatherPart(first, array, box, chunk->bytes);
+      return GatherPart(job->parts[own[0]], array, box, chunk->bytes);
     }
     TSNAP_TRY(Fill(*chunk));
     Bytes bytes;
@@ -91,12 +94,7 @@ struct Round {
       TSNAP_TRY(GatherPart(job->parts[i], array, part, bytes));
       TSNAP_TRY(Put(chunk, part, bytes));
     }
-    return Status::Ok();
-  }
-
-  Status PutTogetherArrived(RegroupedChunk* chunk, const std::vector<Arrived>& all) const {
-    TSNAP_TRY(Fill(*chunk));
-    for (const Arrived& one : all) TSNAP_TRY(Put(chunk, one.box, one.bytes));
+    for (const Arrived& one : others) TSNAP_TRY(Put(chunk, one.box, one.bytes));
     return Status::Ok();
   }
 
@@ -236,7 +234,7 @@ class Regrouping {
     const Box box = ClippedChunk(array.grid, chunk.number);
     uint64_t bytes = 0;
     for (const uint32_t part : holding.parts)
-      bytes += BytesOf(array, Intersect(job_->parts[part].box, box));
+      bytes += sizeof(Heading) + BytesOf(array, Intersect(job_->parts[part].box, box));
     return bytes;
   }
 
@@ -245,6 +243,7 @@ class Regrouping {
     round->job = job_;
     round->use = use_;
     round->slots = engine_.staging();
+    round->buffers = engine_.buffers();
     return round;
   }
 
@@ -257,6 +256,7 @@ class Regrouping {
         round->chunks.push_back(ChunkOf(whole_[i].id));
         round->parts.push_back(whole_[i].parts);
       }
+      round->arrived.resize(round->chunks.size());
       return Work(round);
     });
     return End(round, local);
@@ -274,7 +274,7 @@ class Regrouping {
       local = Protect([&] {
         round = NewRound();
         round->messages = std::move(arrived).value();
-        TSNAP_TRY(Unpack(round.get()));
+        TSNAP_TRY(Unpack(begin, end, round.get()));
         return Work(round);
       });
     }
@@ -286,15 +286,26 @@ class Regrouping {
                                      round, round ? &round->chunks : nullptr));
   }
 
+  // Whose the chunk is; neighbours are of different ranks, whatever number the ranks have.
+  size_t OwnerOf(uint64_t id) const {
+    return static_cast<size_t>(id % static_cast<uint64_t>(comm_.size()));
+  }
+
   Status Send(uint64_t begin, uint64_t end, std::vector<Message>* outgoing) const {
-    std::vector<int64_t> of_peer(static_cast<size_t>(comm_.size()), -1);
-    for (auto at = SharedFrom(begin); at != shared_.end() && at->id < end; ++at) {
-      const auto peer = static_cast<size_t>(at->id % of_peer.size());
-      if (of_peer[peer] < 0) {
-        of_peer[peer] = static_cast<int64_t>(outgoing->size());
-        outgoing->push_back({static_cast<int>(peer), {}});
-      }
-      TSNAP_TRY(Pack(*at, &(*outgoing)[static_cast<size_t>(of_peer[peer])].bytes));
+    std::map<size_t, uint64_t> bytes_to;
+    const auto first = SharedFrom(begin), behind = SharedFrom(end);
+    for (auto at = first; at != behind; ++at) bytes_to[OwnerOf(at->id)] += HeldBytes(*at);
+    bytes_to.erase(static_cast<size_t>(comm_.rank()));
+    std::map<size_t, Bytes*> of_peer;
+    outgoing->reserve(bytes_to.size());
+    for (const auto& [peer, bytes] : bytes_to) {
+      outgoing->push_back({static_cast<int>(peer), {}});
+      outgoing->back().bytes.reserve(bytes);
+      of_peer[peer] = &outgoing->back().bytes;
+    }
+    for (auto at = first; at != behind; ++at) {
+      const auto to = of_peer.find(OwnerOf(at->id));
+      if (to != of_peer.end()) TSNAP_TRY(Pack(*at, to->second));
     }
     return Status::Ok();
   }
@@ -314,7 +325,8 @@ class Regrouping {
     return Status::Ok();
   }
 
-  Status Unpack(Round* round) const {
+  // What this rank puts together: of what it holds itself, and what has arrived.
+  Status Unpack(uint64_t begin, uint64_t end, Round* round) const {
     std::vector<std::pair<uint64_t, Arrived>> all;
     for (const Message& message : round->messages) {
       for (ConstByteSpan rest = message.bytes; !rest.empty();) {
@@ -329,15 +341,20 @@ class Regrouping {
         rest = rest.subspan(bytes);
       }
     }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (i == 0 || all[i].first != all[i - 1].first) {
-        round->chunks.push_back(ChunkOf(all[i].first));
+    std::map<uint64_t, size_t> slots;  // by id
+    const auto slot_of = [&](uint64_t id) {
+      const auto [slot, is_new] = slots.emplace(id, round->chunks.size());
+      if (is_new) {
+        round->chunks.push_back(ChunkOf(id));
+        round->parts.emplace_back();
         round->arrived.emplace_back();
       }
-      round->arrived.back().push_back(all[i].second);
-    }
+      return slot->second;
+    };
+    for (auto at = SharedFrom(begin); at != shared_.end() && at->id < end; ++at)
+      if (OwnerOf(at->id) == static_cast<size_t>(comm_.rank()))
+        round->parts[slot_of(at->id)] = at->parts;
+    for (const auto& [id, arrived] : all) round->arrived[slot_of(id)].push_back(arrived);
     return Status::Ok();
   }
 

@@ -215,7 +215,8 @@ Status CommittedFile::ReadAt(const native::DatasetKey& key, uint64_t offset, Byt
 // than a call for each.
 Status CommittedFile::ReadRuns(const StoredArray& array, const Box& box, uint64_t address,
                                uint64_t offset, ByteSpan out, StoreCounters* counters) {
-  constexpr uint64_t kMostGap = uint64_t{16} << 10, kMostTogether = uint64_t{256} << 10;
+  constexpr uint64_t kPage = 4096, kMostGap = uint64_t{16} << 10,
+                     kMostTogether = uint64_t{256} << 10;
   struct Run {
     uint64_t packed, stored, bytes;
   };
@@ -234,18 +235,19 @@ Status CommittedFile::ReadRuns(const StoredArray& array, const Box& box, uint64_
                   out.data() + (run.packed - offset));
     return Status::Ok();
   };
-  TSNAP_TRY(ForEachRun(
-      array, box, offset, out.size(), [&](uint64_t packed, uint64_t stored, uint64_t bytes) {
-        const bool joins = !runs.empty() &&
-                           stored - (runs.back().stored + runs.back().bytes) <= kMostGap &&
-                           stored + bytes - runs.front().stored <= kMostTogether;
-        if (!joins) {
-          TSNAP_TRY(read());
-          runs.clear();
-        }
-        runs.push_back({packed, stored, bytes});
-        return Status::Ok();
-      }));
+  TSNAP_TRY(ForEachRun(array, box, offset, out.size(),
+                       [&](uint64_t packed, uint64_t stored, uint64_t bytes) {
+                         const bool joins = !runs.empty() &&
+                                            stored - (runs.back().stored + runs.back().bytes) <=
+                                                std::min(kMostGap, std::max(kPage, 4 * bytes)) &&
+                                            stored + bytes - runs.front().stored <= kMostTogether;
+                         if (!joins) {
+                           TSNAP_TRY(read());
+                           runs.clear();
+                         }
+                         runs.push_back({packed, stored, bytes});
+                         return Status::Ok();
+                       }));
   return read();
 }
 
