@@ -66,7 +66,6 @@ inline std::string NewFolder(bool in_memory = true) {
   return base;
 }
 
-// A folder that goes with its owner.
 // What takes compress with: TSNAP_TEST_CODEC, the number of a codec.
 inline int32_t TestCodec() {
   const char* codec = std::getenv("TSNAP_TEST_CODEC");
@@ -80,6 +79,7 @@ inline bool PlacesAreFiles() {
 }
 inline std::string PlaceName(const std::string& name) { return PlacesAreFiles() ? name + ".h5" : name; }
 
+// A folder that goes with its owner.
 class Folder {
  public:
   explicit Folder(std::string path) : path_(std::move(path)) {}

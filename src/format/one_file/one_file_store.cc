@@ -45,7 +45,9 @@ class Hdf5FileStore final : public OneFileStore {
         path_(std::move(path)),
         session_(session),
         beside_(std::move(beside)),
-        traits_(traits) {}
+        traits_(traits),
+        reads_ahead_(session->knobs().read_ahead_bytes > 0 &&
+                     posix::CanReadAhead(posix::ParentOf(path_))) {}
 
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return url_; }
@@ -130,7 +132,7 @@ class Hdf5FileStore final : public OneFileStore {
   }
 
   void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) override {
-    if (traits_.read_step_bytes == 0) return;  // not where bytes are (posix::CanReadAhead)
+    if (!reads_ahead_) return;
     const Result<native::DatasetKey> dataset = native::ParseDatasetKey(key);
     std::shared_ptr<CommittedFile> file;
     {
@@ -357,6 +359,7 @@ class Hdf5FileStore final : public OneFileStore {
   const std::shared_ptr<StoreSession> session_;
   const std::unique_ptr<Store> beside_;
   const StoreTraits traits_;
+  const bool reads_ahead_;
   std::shared_ptr<TakenFile> taken_;  // set before the writes, by one thread
   ino_t taken_inode_ = 0;
   dev_t taken_device_ = 0;
@@ -398,9 +401,6 @@ Result<std::unique_ptr<Store>> OpenOneFile(std::string_view url,
   traits.slab_bytes = uint64_t{64} << 30;
   traits.chunk_bytes = uint64_t{64} << 20;
   traits.datasets = true;
-  // As folders are read, so that a block is verified while it is in the cache.
-  if (session->knobs().read_ahead_bytes > 0 && posix::CanReadAhead(posix::ParentOf(path)))
-    traits.read_step_bytes = kBlockBytes;
   return std::unique_ptr<Store>(
       std::make_unique<Hdf5FileStore>(std::string(url), path, session, std::move(store), traits));
 }

@@ -105,7 +105,7 @@ Status TakenFile::WriteBuffered(uint64_t address, ConstByteSpan bytes) {
   TSNAP_TRY(status);
 #ifdef SYNC_FILE_RANGE_WRITE
   // The disk starts now, so that the sync at the end waits for little.
-  constexpr uint64_t kWorthIt = uint64_t{1} << 20;
+  constexpr uint64_t kWorthIt = uint64_t{128} << 10;
   if (bytes.size() >= kWorthIt)
     ::sync_file_range(file_.get(), static_cast<off_t>(address), static_cast<off_t>(bytes.size()),
                       SYNC_FILE_RANGE_WRITE);
