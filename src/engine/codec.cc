@@ -117,6 +117,8 @@ const char* CodecName(Codec codec) noexcept {
       return "zstd";
     case Codec::kLz4:
       return "lz4";
+    case Codec::kDeflate:
+      return "deflate";
   }
   return "unknown";
 }
