@@ -143,19 +143,42 @@ programs_of() { # programs_of NAME SUITE...
 }
 
 # The fuzzers need clang; it is also much faster than g++ at what these sanitizers add, so one folder has both.
-build_asan() ( # build_asan SUITE...
+build_asan() { # build_asan SUITE...
   CC=clang CXX=clang++
   if command -v ccache >/dev/null 2>&1; then CC="ccache clang" CXX="ccache clang++"; fi
   export CC CXX
   configure_sanitized asan address,undefined -Dfuzz=enabled || return 1
   # shellcheck disable=SC2046  # a list of programs
   build_targets "$root/asan" $(programs_of asan "$@") tests/fuzz/fuzz_record tests/fuzz/fuzz_index
-)
+}
 
 build_tsan() { # build_tsan SUITE...
   configure_sanitized tsan thread || return 1
   # shellcheck disable=SC2046  # a list of programs
   build_targets "$root/tsan" $(programs_of tsan "$@")
+}
+
+# Tests wait a lot; what they leave of the processors is enough to build the next folder meanwhile, and no more than that is taken.
+builder=
+build_meanwhile() { # build_meanwhile COMMAND...: one at a time; its status is that of `built`.
+  (
+    nicely="nice -n 19"
+    "$@"
+  ) &
+  builder=$!
+}
+
+built() {
+  wait "$builder"
+  built_status=$?
+  builder=
+  return "$built_status"
+}
+
+end_builder() {
+  [ -z "$builder" ] && return 0
+  # shellcheck disable=SC2046  # Ninja is a child of it
+  kill "$builder" $(ps -o pid= --ppid "$builder") 2>/dev/null
 }
 
 fuzz() { # fuzz SECONDS: every fuzzer, each from an empty corpus and what the sources bring along
@@ -218,7 +241,7 @@ root=$(build_root) || fail "no place to build in: set TSNAP_BUILD_ROOT"
 TSNAP_SERVERS_RUN=${TSNAP_SERVERS_RUN:-$root/servers} TSNAP_SERVERS_IDLE_SECONDS=${TSNAP_SERVERS_IDLE_SECONDS:-60}
 export TSNAP_SERVERS_RUN TSNAP_SERVERS_IDLE_SECONDS
 [ "${TSNAP_SKIP_SETUP:-0}" = 1 ] || { TSNAP_SERVERS_REQUIRED=1; export TSNAP_SERVERS_REQUIRED; }
-trap 'python3 "$tsnap_source/tests/servers/with_servers.py" --end' EXIT
+trap 'end_builder; python3 "$tsnap_source/tests/servers/with_servers.py" --end' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 # A sanitizer's finding ends the test; what MPI and its helpers leak at exit is not ours.
@@ -254,23 +277,29 @@ if [ "$mode" = suite ]; then
   meson_tests "$root/test" "suite $suite" "$suite"
   finish
 fi
+# shellcheck disable=SC2086  # a list of suites
+[ "$mode" != all ] || build_meanwhile build_asan $asan_suites
 meson_tests "$root/test" "Meson tests"
 step "consumers outside of the tree" quietly "$root/consumers.log" \
   sh "$tsnap_source/tests/consumers/run.sh" "$root/test"
-if [ "$bench" = 1 ]; then
-  step "build the benchmarks" ensure_build "$root/bench" --buildtype=release -Dbench=enabled &&
-    step "benchmarks" meson test -C "$root/bench" --no-rebuild --benchmark --verbose
-fi
 if [ "$mode" = all ]; then
   step "quickstart" quietly "$root/quickstart.log" \
     sh "$tsnap_source/examples/quickstart.sh" --prebuilt "$root/test"
   if [ "$(id -u)" = 0 ]; then step "quickstart as an ordinary user" quietly "$root/quickstart-user.log" as_user; fi
+  step "build with clang, -fsanitize=address,undefined, and the fuzzers" built
+  asan_built=$?
   # shellcheck disable=SC2086  # lists of suites
-  if step "build with clang, -fsanitize=address,undefined, and the fuzzers" build_asan $asan_suites; then
+  build_meanwhile build_tsan $tsan_suites
+  if [ "$asan_built" = 0 ]; then
+    # shellcheck disable=SC2086
     meson_tests "$root/asan" "tests under ASan and UBSan" $asan_suites
     fuzz "$fuzz_seconds"
   fi
   # shellcheck disable=SC2086
-  step "build with -fsanitize=thread" build_tsan $tsan_suites && meson_tests "$root/tsan" "tests under TSan" $tsan_suites
+  step "build with -fsanitize=thread" built && meson_tests "$root/tsan" "tests under TSan" $tsan_suites
+fi
+if [ "$bench" = 1 ]; then
+  step "build the benchmarks" ensure_build "$root/bench" --buildtype=release -Dbench=enabled &&
+    step "benchmarks" meson test -C "$root/bench" --no-rebuild --benchmark --verbose
 fi
 finish
