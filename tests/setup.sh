@@ -118,11 +118,12 @@ ensure_configured() {
   rm -f "$folder.options.new"
 }
 
-# build_targets FOLDER TARGET...: builds these targets, or everything.
+# build_targets FOLDER TARGET...: builds these targets, or everything; $nicely, if it is set, goes before Ninja.
 build_targets() {
   folder=$1
   shift
-  if ! ninja -C "$folder" "$@" >>"$folder.log" 2>&1 </dev/null; then
+  # shellcheck disable=SC2086  # a command and its options, or nothing
+  if ! ${nicely:-} ninja -C "$folder" "$@" >>"$folder.log" 2>&1 </dev/null; then
     grep -n -m 5 -A 8 -E 'error:|FAILED|undefined reference' "$folder.log" >&2 || tail -n 40 "$folder.log" >&2
     return 1
   fi

@@ -379,7 +379,7 @@ def cp_goes_into_an_hdf5_file_and_out_of_it(world):
     world.out("verify", file)
     assert sorted(p.name for p in world.folder.iterdir()) == ["archive", "back", "one.h5", "snap shot"]
     if world.slow_reads is not None:
-        slow = dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS="60", TSNAP_IO_CONCURRENCY="1",
+        slow = dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS="25", TSNAP_IO_CONCURRENCY="1",
                     TSNAP_MEMORY_BUDGET_BYTES=str(2 << 20))
         for source, to in (world.url, "slow.h5"), (file, "slow"):
             code, seen = on_terminal([world.tool, "cp", "--verify", source, str(world.folder / to)], slow)
@@ -475,18 +475,19 @@ def slow_operations_draw_a_progress_bar_on_a_terminal_only(world):
     def slow_by(milliseconds):
         return dict(os.environ, LD_PRELOAD=world.slow_reads, SLOW_READS_MS=str(milliseconds), TSNAP_IO_CONCURRENCY="1",
                     TSNAP_DIRECT_IO="off")
-    code, seen = on_terminal([world.tool, "verify", world.url], slow_by(120))
+    # About 70, 12 and 40 reads: each command takes some seconds, and a bar is drawn after one.
+    code, seen = on_terminal([world.tool, "verify", world.url], slow_by(40))
     assert code == 0 and re.search(r"\rverifying \[#*\.*\] +\d+ % of ", seen), (code, seen)
     assert seen.rstrip().splitlines()[-1].split("\033[K")[-1].startswith("ok:"), seen
-    code, seen = on_terminal([world.tool, "cp", world.url, str(world.folder / "slow copy")], slow_by(700))
+    code, seen = on_terminal([world.tool, "cp", world.url, str(world.folder / "slow copy")], slow_by(250))
     assert code == 0 and re.search(r"\rcopying \[#*\.*\] +\d+ % of ", seen), (code, seen)
     with open(os.devnull, "wb") as nothing:
-        code, seen = on_terminal([world.tool, "cat", "--raw", world.url, "large"], slow_by(700), stdout=nothing)
+        code, seen = on_terminal([world.tool, "cat", "--raw", world.url, "large"], slow_by(70), stdout=nothing)
     assert code == 0 and "\rreading " in seen and seen.endswith("\r\033[K"), (code, seen)
     # Quick ones draw nothing, and neither does a slow one without a terminal.
     code, seen = on_terminal([world.tool, "verify", world.url], dict(os.environ))
     assert code == 0 and "verifying" not in seen, (code, seen)
-    done = world.run("verify", world.url, env=slow_by(120))
+    done = world.run("verify", world.url, env=slow_by(40))
     assert done.returncode == 0 and done.stderr == "", done
 
 
