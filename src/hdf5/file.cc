@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "hdf5/filters.h"
 #include "hdf5/properties.h"
@@ -76,7 +77,10 @@ OpenFile::~OpenFile() {
 Result<const Found*> OpenFile::Find(const std::string& name) {
   if (!last_ || last_name_ != name) {
     last_.reset();
-    TSNAP_ASSIGN(last_, FindDataset(file_, name));
+    last_form_.reset();
+    TSNAP_ASSIGN(Found found, FindDataset(file_, name));
+    TSNAP_ASSIGN(last_form_, FindChunkForm(found));
+    last_ = std::move(found);
     last_name_ = name;
   }
   return &*last_;
@@ -93,7 +97,7 @@ Result<Bytes> OpenFile::ReadWhole(const std::string& name, uint64_t max_bytes) {
     return Corrupt(
         fmt::format("{}: it has {} bytes, at most {} were expected", action, bytes, max_bytes));
   Bytes whole(bytes);
-  if (Status status = ReadBox(*found, found->box(), whole); !status.ok())
+  if (Status status = ReadBox(found->box(), whole); !status.ok())
     return std::move(status).While("reading the dataset", name);
   return whole;
 }
@@ -127,11 +131,12 @@ Status OpenFile::Read(const std::string& name, const Box& box, ByteSpan out) {
     return Invalid(fmt::format("{}: the box {} of items of {} bytes is not {} bytes", action,
                                ToString(box), found->item_bytes, out.size()));
   if (found->is_cut) return TooShort(action);
-  return ReadBox(*found, box, out).While("reading the dataset", name);
+  return ReadBox(box, out).While("reading the dataset", name);
 }
 
-Status OpenFile::ReadBox(const Found& found, const Box& box, ByteSpan out) {
+Status OpenFile::ReadBox(const Box& box, ByteSpan out) {
   if (out.empty()) return Status::Ok();
+  const Found& found = *last_;
   if (found.is_text) {
     TSNAP_ASSIGN(const std::string text, ReadText(file_, found));
     const auto begin = static_cast<size_t>(box.offset[0]);
@@ -140,6 +145,9 @@ Status OpenFile::ReadBox(const Found& found, const Box& box, ByteSpan out) {
     std::memcpy(out.data(), text.data() + begin, out.size());
     return Status::Ok();
   }
+  if (last_form_)
+    return chunks_.Read(file_, last_name_, found, *last_form_, box, out)
+        .While("reading", file_.path);
   Handle stored, memory;
   TSNAP_TRY(SelectBox(found, box, &stored, &memory));
   if (H5Dread(found.dataset.get(), found.elements.memory.get(), memory.get(), stored.get(),

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "format/one_file/library.h"
+#include "hdf5/chunk_reader.h"
 #include "hdf5/found.h"
 
 namespace tsnap::hdf5 {
@@ -26,13 +27,16 @@ class OpenFile : public one_file::File {
 
  private:
   OpenFile() = default;
-  // Kept until the next one: a dataset is read box by box, and its chunks stay in HDF5's cache.
+  // Kept until the next one: a dataset is read box by box.
   Result<const Found*> Find(const std::string& name);
-  Status ReadBox(const Found& found, const Box& box, ByteSpan out);
+  // Of the dataset that was found last.
+  Status ReadBox(const Box& box, ByteSpan out);
 
   OpenedFile file_;
   std::string last_name_;
   std::optional<Found> last_;
+  std::optional<ChunkForm> last_form_;
+  ChunkReader chunks_;  // of all datasets: what is restored goes from one to the other
 };
 
 }  // namespace tsnap::hdf5

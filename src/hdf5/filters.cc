@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "format/one_file/chunk_codec.h"
 #include "format/one_file/chunk_filter.h"
+#include "hdf5/found.h"
 #include "hdf5/scope.h"
 
 namespace tsnap::hdf5 {
@@ -31,8 +32,7 @@ Memory Allocate(uint64_t bytes) {
 template <Codec kCodec>
 uint64_t Undo(ConstByteSpan in, Memory* made, uint64_t* room) {
   const Result<uint64_t> claimed = BytesBeforeFilter(kCodec, in);
-  // A chunk has less than 4 GiB.
-  if (!claimed.ok() || *claimed > UINT32_MAX) return 0;
+  if (!claimed.ok() || *claimed > kMostChunkBytes) return 0;
   *room = *claimed;
   *made = Allocate(*room);
   if (*made == nullptr) return 0;
@@ -85,6 +85,12 @@ void Register(H5Z_filter_t id, const char* name) {
 void RegisterFilters() {
   Register<Codec::kZstd>(kZstdFilter, "zstd");
   Register<Codec::kLz4>(kLz4Filter, "lz4");
+}
+
+Codec CodecOf(H5Z_filter_t id) noexcept {
+  if (id == kZstdFilter) return Codec::kZstd;
+  if (id == kLz4Filter) return Codec::kLz4;
+  return id == H5Z_FILTER_DEFLATE ? Codec::kDeflate : Codec::kNone;
 }
 
 Status AddFilters(hid_t creation, Codec codec, uint64_t item_bytes) {

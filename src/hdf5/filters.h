@@ -12,6 +12,8 @@ namespace tsnap::hdf5 {
 
 // Makes zstd and lz4 known to HDF5 where no plugin does. Before a file is made or opened.
 void RegisterFilters();
+// Which one a filter is; kNone: none of them.
+Codec CodecOf(H5Z_filter_t id) noexcept;
 // As chunk_codec.h compresses, into a list of dataset creation properties.
 Status AddFilters(hid_t creation, Codec codec, uint64_t item_bytes);
 

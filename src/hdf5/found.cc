@@ -109,9 +109,6 @@ void SetShape(Found* found) {
   }
 }
 
-// HDF5 holds a whole chunk in memory to read any part of it.
-constexpr uint64_t kMostChunkBytes = uint64_t{512} << 20;
-
 uint64_t ChunkBytes(hid_t creation, const Found& found) {
   std::array<hsize_t, kMaxDims> dims{};
   if (H5Pget_chunk(creation, kMaxDims, dims.data()) != found.ndim) return UINT64_MAX;

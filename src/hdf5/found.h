@@ -14,6 +14,9 @@
 
 namespace tsnap::hdf5 {
 
+// A whole chunk is in memory to read any part of it; a dataset with larger ones is not readable.
+inline constexpr uint64_t kMostChunkBytes = uint64_t{512} << 20;
+
 struct Found {
   Handle dataset;
   Handle file_type;
