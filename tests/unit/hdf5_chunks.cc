@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "format/one_file/shuffle.h"
 #include "hdf5_chunk_file.h"
 #include "hdf5_files.h"
 #include "seeded.h"
@@ -28,6 +29,37 @@ Bytes ReadPoisoned(File& file, const CompressedArray& array, const Box& box) {
 
 void CheckWhole(File& file, const CompressedArray& array) {
   cr_assert(ReadPoisoned(file, array, WholeBox(array.spec.ndim, array.spec.shape)) == array.raw, "%s", array.spec.name.c_str());
+}
+
+// Where the structure keeps a chunk's size and, behind it, its filter mask: in front of its address, its place and a zero.
+uint64_t KeyOf(const std::string& path, const CompressedArray& array, const Chunk& chunk) {
+  const DatasetSpec& spec = array.spec;
+  const uint32_t numbers[] = {static_cast<uint32_t>(chunk.bytes), chunk.as_it_is ? spec.item_bytes > 1 ? 3U : 1U : 0U};
+  std::string key(AsText(std::as_bytes(std::span(numbers))));
+  std::vector<uint64_t> rest(static_cast<size_t>(spec.ndim) + 2);
+  uint64_t number = chunk.number;
+  for (auto axis = static_cast<size_t>(spec.ndim); axis-- > 0;) {
+    const auto grid = static_cast<uint64_t>((spec.shape[axis] - 1) / spec.chunk_shape[axis] + 1);
+    rest[axis] = number % grid * static_cast<uint64_t>(spec.chunk_shape[axis]);
+    number /= grid;
+  }
+  rest.back() = chunk.address;
+  key += AsText(std::as_bytes(std::span(rest)));
+  const size_t at = Contents(path).find(key);
+  cr_assert_neq(at, std::string::npos, "%s", spec.name.c_str());
+  return at;
+}
+
+Status ReadWhole(const std::string& path, const CompressedArray& array, Bytes* out) {
+  out->assign(array.raw.size(), std::byte{0xaa});
+  return OpenOrFail(path)->Read(array.spec.name, WholeBox(array.spec.ndim, array.spec.shape), *out);
+}
+
+// The codecs that there are.
+std::vector<Codec> Codecs() {
+  std::vector<Codec> codecs = {Codec::kDeflate, Codec::kZstd, Codec::kLz4};
+  std::erase_if(codecs, [](Codec codec) { return !CheckChunkCodec(codec).ok(); });
+  return codecs;
 }
 
 // The smallest plan with a chunk: of 100 int32 in chunks of 60, the second one.
@@ -201,6 +233,121 @@ Test(hdf5_chunks, damaged_chunks_are_corrupt) {
     WriteAt(folder / "a.h5", chunk->address + chunk->bytes / 2, end.data(), end.size());
     CheckWhole(*OpenOrFail(folder / "a.h5"), array);
   }
+}
+
+Test(hdf5_chunks, a_filter_mask_that_is_damaged_is_corrupt) {
+  const Folder folder;
+  const std::string path = folder / "a.h5";
+  ChunkWriter writer(path);
+  const std::vector<CompressedArray> arrays = WriteArrays(&writer);
+  CreateOrFail(path, PlanOf(writer, arrays));
+  int flipped = 0;
+  for (const CompressedArray& array : arrays) {
+    const auto chunk = std::find_if(array.spec.chunks.begin(), array.spec.chunks.end(), [](const Chunk& c) { return !c.as_it_is; });
+    if (chunk == array.spec.chunks.end() || array.raw.size() > 100000) continue;
+    const uint64_t at = KeyOf(path, array, *chunk) + 4;
+    for (const uint32_t mask : {1U, 2U, 3U, 4U, 1U << 8, 1U << 31}) {
+      WriteAt(path, at, &mask, 4);
+      Bytes out;
+      const Status status = ReadWhole(path, array, &out);
+      cr_assert_eq(status.code(), Code::kCorrupt, "%s, mask %#x: %s", array.spec.name.c_str(), mask, status.ToString().c_str());
+      ++flipped;
+    }
+    const uint32_t none = 0;
+    WriteAt(path, at, &none, 4);
+    CheckWhole(*OpenOrFail(path), array);
+  }
+  cr_assert_gt(flipped, 20);
+}
+
+Test(hdf5_chunks, a_chunk_that_only_its_codec_skipped_is_unshuffled) {
+  const Folder folder;
+  const std::string path = folder / "a.h5";
+  ChunkWriter writer(path);
+  CompressedArray array = writer.Write("/a", Dtype::kInt32, 4, {100}, {100}, Codec::kDeflate);
+  Bytes shuffled(array.raw.size());
+  Shuffle(4, array.raw, shuffled);
+  array.spec.chunks = {{0, writer.end(), shuffled.size(), true}};
+  WriteAt(path, writer.end(), shuffled.data(), shuffled.size());
+  writer.SkipTo(writer.end() + shuffled.size());
+  CreateOrFail(path, PlanOf(writer, {array}));
+  const uint32_t mask = 2;
+  WriteAt(path, KeyOf(path, array, array.spec.chunks[0]) + 4, &mask, 4);
+  CheckWhole(*OpenOrFail(path), array);
+}
+
+Test(hdf5_chunks, chunks_that_become_fewer_bytes_or_claim_other_sizes_are_corrupt) {
+  for (const Codec codec : Codecs()) {
+    for (const int64_t item_bytes : {1, 8}) {
+      const Folder folder;
+      const std::string path = folder / "a.h5";
+      ChunkWriter writer(path);
+      const Dtype dtype = item_bytes == 1 ? Dtype::kUint8 : Dtype::kInt64;
+      CompressedArray array = writer.Write("/a", dtype, item_bytes, {40000}, {40000}, codec);
+      Chunk& chunk = array.spec.chunks[0];
+      cr_assert(array.spec.chunks.size() == 1 && !chunk.as_it_is);
+      const ConstByteSpan half = ConstByteSpan(array.raw).first(array.raw.size() / 2);
+      Bytes scratch(half.size()), out(ChunkBound(codec, half.size()));
+      const Result<uint64_t> bytes = EncodeChunk(codec, static_cast<uint64_t>(item_bytes), half, scratch, out);
+      cr_assert(bytes.ok() && *bytes > 0);
+      const Bytes good = ReadAt(path, chunk.address, chunk.bytes);
+      const uint64_t good_bytes = chunk.bytes;
+      chunk.address = writer.end();
+      chunk.bytes = *bytes;
+      writer.SkipTo(chunk.address + std::max(*bytes, good_bytes));
+      WriteAt(path, chunk.address, out.data(), *bytes);
+      CreateOrFail(path, PlanOf(writer, {array}));
+      Bytes read;
+      const Status status = ReadWhole(path, array, &read);
+      cr_assert_eq(status.code(), Code::kCorrupt, "%s", status.ToString().c_str());
+      const uint64_t key = KeyOf(path, array, chunk);
+      WriteAt(path, chunk.address, good.data(), good.size());
+      for (const uint64_t claimed : {uint64_t{0}, uint64_t{1}, good_bytes - 1, good_bytes + 1, uint64_t{1} << 30, uint64_t{UINT32_MAX}}) {
+        const auto size = static_cast<uint32_t>(claimed);
+        WriteAt(path, key, &size, 4);
+        const Status told = ReadWhole(path, array, &read);
+        cr_assert_eq(told.code(), Code::kCorrupt, "%u bytes: %s", size, told.ToString().c_str());
+      }
+      const auto size = static_cast<uint32_t>(good_bytes);
+      WriteAt(path, key, &size, 4);
+      CheckWhole(*OpenOrFail(path), array);
+    }
+  }
+}
+
+// What a file has on the device meanwhile tells whether it is read again.
+Test(hdf5_chunks, chunks_stay_decoded_while_other_datasets_are_read) {
+  const Folder folder;
+  const std::string path = folder / "a.h5";
+  ChunkWriter writer(path);
+  const CompressedArray a = writer.Write("/a", Dtype::kInt64, 8, {20000}, {5000}, Codec::kDeflate);
+  const CompressedArray b = writer.Write("/b", Dtype::kInt64, 8, {20000}, {5000}, Codec::kDeflate);
+  // 80 MiB, of which each chunk is the same: more than is kept.
+  CompressedArray large = writer.Write("/large", Dtype::kInt64, 8, {int64_t{1} << 20}, {int64_t{1} << 20}, Codec::kDeflate);
+  large.spec.shape[0] *= 10;
+  for (uint64_t number = 1; number < 10; ++number) {
+    large.spec.chunks.push_back(large.spec.chunks[0]);
+    large.spec.chunks.back().number = number;
+  }
+  CreateOrFail(path, PlanOf(writer, {a, b, large}));
+  const std::unique_ptr<File> file = OpenOrFail(path);
+  CheckWhole(*file, a);
+  CheckWhole(*file, b);
+  for (const CompressedArray* array : {&a, &b}) {
+    for (const Chunk& chunk : array->spec.chunks) {
+      const Bytes damaged(chunk.bytes, std::byte{0xff});
+      WriteAt(path, chunk.address, damaged.data(), damaged.size());
+    }
+  }
+  for (int64_t begin = 0; begin < 20000; begin += 1000) {
+    for (const CompressedArray* array : {&a, &b}) {
+      const Bytes read = ReadPoisoned(*file, *array, Box{1, {begin}, {1000}});
+      cr_assert_eq(std::memcmp(read.data(), array->raw.data() + begin * 8, 8000), 0);
+    }
+  }
+  ReadPoisoned(*file, large, WholeBox(1, large.spec.shape));
+  Bytes out(a.raw.size());
+  cr_assert_eq(file->Read("/a", WholeBox(1, a.spec.shape), out).code(), Code::kCorrupt, "all of it is still in memory");
 }
 
 Test(hdf5_chunks, impossible_plans_are_refused_and_the_file_stays) {

@@ -231,6 +231,62 @@ Test(hdf5_foreign, chunks_filters_and_fill_values_are_read_through_hdf5) {
   cr_assert(!FindIn(all, "/many").readable);
 }
 
+// Those that tsnap decodes by itself, and those beside them that it must not.
+Test(hdf5_foreign, chunks_of_any_filters_and_kinds_of_index_are_read) {
+  std::vector<int32_t> values(100 * 100);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int32_t>(i % 5000);
+  std::vector<int32_t> filled(values.size(), -7);
+  for (const bool latest : {false, true}) {
+    const Folder folder;
+    Foreign foreign(folder / "a.h5");
+    if (latest) cr_assert_geq(H5Fset_libver_bounds(foreign.id, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST), 0);
+    std::vector<std::string> names;
+    for (const char* filters : {"s", "d", "sd", "ds", "sdf", "n", "ssd", "dd"}) {
+      for (const bool grows : {false, true}) {
+        for (const unsigned options : {0U, static_cast<unsigned>(H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS)}) {
+          if (options != 0 && !latest) continue;
+          const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+          const hsize_t chunk[] = {30, 30}, dims[] = {100, 100}, most[] = {H5S_UNLIMITED, 100};
+          H5Pset_chunk(creation, 2, chunk);
+          H5Pset_chunk_opts(creation, options);
+          const int32_t minus = -7;
+          H5Pset_fill_value(creation, H5T_NATIVE_INT32, &minus);
+          for (const char* filter = filters; *filter != 0; ++filter) {
+            if (*filter == 's') H5Pset_shuffle(creation);
+            if (*filter == 'd') H5Pset_deflate(creation, 4);
+            if (*filter == 'f') H5Pset_fletcher32(creation);
+            if (*filter == 'n') H5Pset_filter(creation, H5Z_FILTER_NBIT, H5Z_FLAG_OPTIONAL, 0, nullptr);
+          }
+          const hid_t space = H5Screate_simple(2, dims, grows ? most : nullptr);
+          for (const hid_t type : {H5T_STD_I32LE, H5T_STD_I32BE}) {
+            const std::string name =
+                std::string("/") + filters + (grows ? "g" : "") + (options != 0 ? "p" : "") + (type == H5T_STD_I32BE ? "b" : "");
+            const hid_t dataset = H5Dcreate2(foreign.id, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+            cr_assert_geq(dataset, 0, "%s", name.c_str());
+            // The rows from 60 on are never written: no chunk has them.
+            const hsize_t none[] = {0, 0}, rows[] = {60, 100};
+            const hid_t written = H5Screate_simple(2, dims, nullptr);
+            H5Sselect_hyperslab(written, H5S_SELECT_SET, none, nullptr, rows, nullptr);
+            cr_assert_geq(H5Dwrite(dataset, H5T_NATIVE_INT32, written, written, H5P_DEFAULT, values.data()), 0);
+            names.push_back(name);
+          }
+        }
+      }
+    }
+    foreign.Close();
+    std::copy_n(values.begin(), 6000, filled.begin());
+    const std::unique_ptr<File> file = OpenOrFail(folder / "a.h5");
+    const std::vector<FoundDataset> all = WalkAll(*file);
+    cr_assert_eq(all.size(), names.size());
+    for (const std::string& name : names) cr_assert(ReadAll<int32_t>(*file, FindIn(all, name)) == filled, "%s", name.c_str());
+    for (const std::string& name : names) {
+      int32_t part[40];
+      cr_assert(file->Read(name, Box{2, {50, 58}, {20, 2}}, std::as_writable_bytes(std::span(part))).ok());
+      for (size_t i = 0; i < 40; ++i) cr_assert_eq(part[i], filled[(50 + i / 2) * 100 + 58 + i % 2], "%s", name.c_str());
+    }
+  }
+}
+
 Test(hdf5_foreign, each_dataset_is_met_once_and_no_link_leads_out) {
   const Folder folder;
   {
