@@ -127,7 +127,7 @@ meson_tests() {
 asan_suites="unit contract fault-core"
 tsan_suites="api"
 
-# Not optimised: most of what is compiled here runs for a moment, and an optimiser takes twice as long over what the sanitizers add.
+# An optimiser takes twice as long over what sanitizers add: src/meson.build has it look at what runs often, and not at the tests.
 configure_sanitized() { # configure_sanitized NAME SANITIZERS MESON_OPTION...
   which=$1
   sanitizers=$2

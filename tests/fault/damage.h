@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,7 +21,9 @@ namespace tsnap::test {
 inline std::string ReadFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   CHECK_TEXT(in.good(), path);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  if (in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
+  return text.str();
 }
 
 inline void WriteFile(const std::string& path, const std::string& bytes) {

@@ -27,12 +27,24 @@ class NotingStore final : public Store {
   explicit NotingStore(uint64_t step_bytes) { traits_.read_step_bytes = step_bytes; }
   const StoreTraits& traits() const override { return traits_; }
   const std::string& url() const override { return url_; }
-  static std::byte At(uint64_t offset) {
-    return static_cast<std::byte>(offset * 31 + offset / 251);
+  // What is stored from this offset on; it repeats itself.
+  static void Fill(uint64_t offset, ByteSpan out) {
+    constexpr uint64_t kPeriod = 251 * 256;
+    static const Bytes period = [] {
+      Bytes bytes(kPeriod);
+      for (uint64_t i = 0; i < kPeriod; ++i) bytes[i] = static_cast<std::byte>(i * 31 + i / 251);
+      return bytes;
+    }();
+    for (uint64_t at = 0; at < out.size();) {
+      const uint64_t from = (offset + at) % kPeriod;
+      const uint64_t count = std::min(out.size() - at, kPeriod - from);
+      std::copy_n(period.begin() + static_cast<std::ptrdiff_t>(from), count, out.begin() + static_cast<std::ptrdiff_t>(at));
+      at += count;
+    }
   }
 
   Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) override {
-    for (uint64_t i = 0; i < out.size(); ++i) out[i] = At(offset + i);
+    Fill(offset, out);
     std::lock_guard lock(mutex_);
     if (damages_left_ > 0 && damaged_at_ >= offset && damaged_at_ - offset < out.size()) {
       out[damaged_at_ - offset] ^= std::byte{1};
@@ -108,8 +120,7 @@ class Scene {
       item.extent.box = Line(0, piece.size);
       for (uint64_t at = 0; at < piece.size; at += kBlockBytes) {
         Bytes block(std::min(kBlockBytes, piece.size - at));
-        for (uint64_t j = 0; j < block.size(); ++j)
-          block[j] = NotingStore::At(piece.offset + at + j);
+        NotingStore::Fill(piece.offset + at, block);
         item.extent.block_crcs.push_back(Crc32c(block));
       }
       memory_[i].resize(piece.count);
@@ -125,8 +136,9 @@ class Scene {
 
   void ExpectContent(const std::vector<Piece>& pieces) const {
     for (size_t i = 0; i < pieces.size(); ++i) {
-      for (uint64_t j = 0; j < pieces[i].count; ++j)
-        cr_assert(memory_[i][j] == NotingStore::At(pieces[i].offset + pieces[i].begin + j));
+      Bytes expected(pieces[i].count);
+      NotingStore::Fill(pieces[i].offset + pieces[i].begin, expected);
+      cr_assert(memory_[i] == expected);
     }
   }
 
