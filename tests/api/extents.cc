@@ -118,6 +118,8 @@ void ExtentsAddUpToTheirObject() {
   tsnap_snapshot_info info = TSNAP_SNAPSHOT_INFO_INIT;
   CHECK_OK(tsnap_snapshot_info_get(snapshot, &info));
   CHECK_SAME_INT(info.object_count, 6);
+  // There an extent lies in a dataset, and its bytes are those before the filters.
+  const bool in_one_file = std::string(info.format).starts_with("hdf5");
   for (int64_t i = 0; i < info.object_count; ++i) {
     tsnap_object_info object = TSNAP_OBJECT_INFO_INIT;
     CHECK_OK(tsnap_snapshot_object(snapshot, i, &object));
@@ -126,7 +128,7 @@ void ExtentsAddUpToTheirObject() {
     for (const tsnap_extent_info& extent : ExtentsOf(snapshot, object.path)) {
       bytes += extent.bytes;
       stored_bytes += extent.stored_bytes;
-      CHECK(extent.offset_bytes + extent.stored_bytes <= FileBytes(url + "/" + extent.file));
+      if (!in_one_file) CHECK(extent.offset_bytes + extent.stored_bytes <= FileBytes(url + "/" + extent.file));
     }
     CHECK_SAME_INT(bytes, object.bytes);
     CHECK_SAME_INT(stored_bytes, object.stored_bytes);
@@ -134,7 +136,8 @@ void ExtentsAddUpToTheirObject() {
   CHECK(ExtentsOf(snapshot, "absent").empty() && ExtentsOf(snapshot, "nothing").empty());
   const std::vector<tsnap_extent_info> text = ExtentsOf(snapshot, "0/text"), zip = ExtentsOf(snapshot, "0/zeros");
   CHECK(text.size() == 1 && text[0].ndim == 1 && text[0].box_shape[0] == 9);
-  CHECK(zip[0].codec == TSNAP_CODEC_ZSTD && zip[0].stored_bytes < zip[0].bytes);
+  if (in_one_file) CHECK(zip[0].codec == TSNAP_CODEC_NONE && zip[0].stored_bytes == zip[0].bytes);
+  else CHECK(zip[0].codec == TSNAP_CODEC_ZSTD && zip[0].stored_bytes < zip[0].bytes);
 }
 
 void BadQuestionsAboutExtentsAreRefused() {
