@@ -9,23 +9,13 @@
 #include <cerrno>
 
 #include "base/bytes.h"
+#include "hdf5/bytes_at.h"
 
 namespace tsnap::hdf5 {
 
 namespace {
 
 constexpr off_t kBufferBytes = 1 << 20;
-
-Status WriteAll(int fd, ConstByteSpan bytes, off_t at) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = pwrite(fd, bytes.data(), bytes.size(), at);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return Status::FromErrno(wrote < 0 ? errno : EIO, "writing its structure");
-    bytes = bytes.subspan(static_cast<size_t>(wrote));
-    at += wrote;
-  }
-  return Status::Ok();
-}
 
 }  // namespace
 
@@ -65,7 +55,9 @@ Status Image::CopyRange(int fd, int64_t from, int64_t to) const {
       const ssize_t got = pread(fd_, buffer.data(), want, at);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return Status::FromErrno(got < 0 ? errno : EIO, "reading the image");
-      TSNAP_TRY(WriteAll(fd, ConstByteSpan(buffer).first(static_cast<size_t>(got)), at));
+      const int error =
+          WriteAt(fd, static_cast<uint64_t>(at), static_cast<size_t>(got), buffer.data());
+      if (error != 0) return Status::FromErrno(error, "writing its structure");
       at += got;
     }
   }

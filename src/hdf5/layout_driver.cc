@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <iterator>
 #include <new>
 #include <utility>
 
 #include "base/bytes.h"
 #include "format/one_file/dataset.h"
+#include "hdf5/bytes_at.h"
 
 namespace tsnap::hdf5 {
 
@@ -73,25 +73,11 @@ struct LayoutFile {
   }
   static haddr_t EndOfFile(const H5FD_t* file, H5FD_mem_t) { return Of(file)->end_of_file; }
 
-  // What lies behind the end reads as zeros, as with HDF5's own drivers.
   static herr_t Read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
-    auto* out = static_cast<char*>(buffer);
-    while (size > 0) {
-      const ssize_t got = ::pread(Of(file)->fd, out, size, static_cast<off_t>(address));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) {
-        Of(file)->layout->Failed(errno);
-        return -1;
-      }
-      if (got == 0) {
-        std::memset(out, 0, size);
-        return 0;
-      }
-      out += got;
-      address += static_cast<haddr_t>(got);
-      size -= static_cast<size_t>(got);
-    }
-    return 0;
+    const int error = ReadAt(Of(file)->fd, address, size, buffer);
+    if (error == 0) return 0;
+    Of(file)->layout->Failed(error);
+    return -1;
   }
 
   static herr_t Write(H5FD_t* file, H5FD_mem_t type, hid_t, haddr_t address, size_t size,
@@ -101,19 +87,10 @@ struct LayoutFile {
       if (type != H5FD_MEM_DRAW) layout->Failed(EFAULT);
       return 0;
     }
-    const auto* in = static_cast<const char*>(buffer);
-    while (size > 0) {
-      const ssize_t wrote = ::pwrite(Of(file)->fd, in, size, static_cast<off_t>(address));
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote <= 0) {
-        layout->Failed(wrote < 0 ? errno : EIO);
-        return 0;
-      }
-      in += wrote;
-      address += static_cast<haddr_t>(wrote);
-      size -= static_cast<size_t>(wrote);
-      Of(file)->end_of_file = std::max(Of(file)->end_of_file, address);
-    }
+    if (const int error = WriteAt(Of(file)->fd, address, size, buffer); error != 0)
+      layout->Failed(error);
+    else
+      Of(file)->end_of_file = std::max<haddr_t>(Of(file)->end_of_file, address + size);
     return 0;
   }
 

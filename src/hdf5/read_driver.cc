@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
 #include <new>
 #include <utility>
+
+#include "hdf5/bytes_at.h"
 
 namespace tsnap::hdf5 {
 
@@ -70,28 +71,12 @@ herr_t SetEndOfAddresses(H5FD_t* file, H5FD_mem_t, haddr_t address) {
 }
 haddr_t EndOfFile(const H5FD_t* file, H5FD_mem_t) { return Of(file)->end_of_file; }
 
-// What lies behind the end reads as zeros, as with HDF5's own drivers.
 herr_t Read(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
-  constexpr size_t kMostBytesPerCall = size_t{1} << 30;
   if (address > static_cast<haddr_t>(INT64_MAX) - size) return -1;
-  auto* out = static_cast<char*>(buffer);
-  while (size > 0) {
-    const ssize_t got =
-        ::pread(Of(file)->fd, out, std::min(size, kMostBytesPerCall), static_cast<off_t>(address));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      read_error = errno;
-      return -1;
-    }
-    if (got == 0) {
-      std::memset(out, 0, size);
-      return 0;
-    }
-    out += got;
-    address += static_cast<haddr_t>(got);
-    size -= static_cast<size_t>(got);
-  }
-  return 0;
+  const int error = ReadAt(Of(file)->fd, address, size, buffer);
+  if (error == 0) return 0;
+  read_error = error;
+  return -1;
 }
 
 herr_t Write(H5FD_t*, H5FD_mem_t, hid_t, haddr_t, size_t, const void*) { return -1; }
