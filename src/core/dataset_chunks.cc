@@ -1,7 +1,6 @@
 #include "core/dataset_chunks.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -18,9 +17,6 @@ namespace {
 // Datasets of less than that part of a chunk are not worth a place in an index.
 constexpr uint64_t kLeastPart = 16;
 constexpr uint64_t kManyChunks = 100000;
-// HDF5 keeps the fill value of missing chunks in the object's header, where there is no room for
-// more.
-constexpr size_t kMostFillBytes = 60000;
 
 uint64_t RawBytes(const RegroupArray& array) {
   return Volume(WholeBox(array.grid.ndim, array.grid.chunk)) *
@@ -95,9 +91,7 @@ class ChunkUse final : public RegroupUse {
                           chunk.result.data() == chunk.bytes.data()});
       begin += chunk.result.size();
     }
-    WorkerPool::Watch watch;
-    watch.stall_seconds = engine_.knobs().io_timeout_seconds;
-    watch.progress = [store = store_] { return store->moved_bytes(); };
+    WorkerPool::Watch watch = engine_.WatchOf(store_);
     watch.tick = tick_;
     return engine_.workers().Run(
         chunks->size(), engine_.ConcurrencyFor(*store_),
@@ -143,10 +137,6 @@ Status TellRankZero(Comm& comm, const std::vector<ToldChunk>& own, WrittenChunks
               {told.number, told.address, told.bytes, told.as_it_is != 0});
         }
       }
-      // The same file whichever rank was the first to tell.
-      for (std::vector<one_file::Chunk>& chunks : written->chunks)
-        std::sort(chunks.begin(), chunks.end(),
-                  [](const auto& a, const auto& b) { return a.number < b.number; });
       return Status::Ok();
     });
   }
@@ -164,7 +154,7 @@ void ChooseChunks(const std::vector<DatasetRecord>& records, Codec codec, uint64
     const Box whole = WholeBox(meta.ndim, meta.shape);
     if (spec.content != one_file::Content::kArray || meta.ndim == 0 ||
         Volume(whole) * item_bytes < chunk_bytes / kLeastPart ||
-        meta.fill.size() > kMostFillBytes || item_bytes > chunk_bytes)
+        meta.fill.size() > one_file::kMostFillBytes || item_bytes > chunk_bytes)
       continue;
     // Rank 0 tells HDF5 of each chunk.
     const uint64_t target = std::clamp(Volume(whole) * item_bytes / kManyChunks, chunk_bytes,

@@ -5,8 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <vector>
 
 #include "base/status.h"
@@ -15,7 +13,6 @@
 #include "core/regroup.h"
 #include "engine/engine.h"
 #include "format/one_file/dataset.h"
-#include "store/store.h"
 
 namespace tsnap {
 
@@ -33,7 +30,7 @@ struct ChunkWriting {
 struct WrittenChunks {
   uint64_t end = 0;        // in the file
   uint64_t own_bytes = 0;  // this rank's
-  // On rank 0, by the number of the dataset: all chunks.
+  // On rank 0, by the number of the dataset: all chunks, as the ranks have told of them.
   std::vector<std::vector<one_file::Chunk>> chunks;
 };
 

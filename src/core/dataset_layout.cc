@@ -201,19 +201,9 @@ class Layout {
     const Status local = Protect([&] {
       chunks.codec = job_.codec;
       chunks.regroup = MakeRegroup();
-      std::vector<uint32_t> array_of(arrays_.size());
-      for (uint32_t i = 0; i < arrays_.size(); ++i) {
-        if (!IsChunked(i)) continue;
-        array_of[i] = static_cast<uint32_t>(chunks.datasets.size());
-        chunks.datasets.push_back(i);
-        chunks.regroup.arrays.push_back(arrays_[i]);
-        chunks.regroup.arrays.back().grid.chunk = chunk_shapes_[i];
-      }
-      for (size_t i = 0; i < places_.size(); ++i) {
-        if (!IsChunked(places_[i].writer)) continue;
-        chunks.regroup.parts.push_back(PartOf(i, array_of[places_[i].writer]));
-        layout_.written[i] = DatasetLayout::kInChunks;
-      }
+      Collect([&](uint32_t dataset) { return IsChunked(dataset); },
+              [&](uint32_t dataset) { return chunk_shapes_[dataset]; }, [](size_t) { return true; },
+              DatasetLayout::kInChunks, &chunks.regroup, &chunks.datasets);
       return job_.engine.Watched(
           [store = job_.store, file, id = job_.id] { return file->OpenBegun(id); }, job_.store);
     });
@@ -304,26 +294,42 @@ class Layout {
       rows.id = job_.id;
       rows.regroup = MakeRegroup();
       const uint64_t gather_bytes = job_.engine.knobs().hdf5_gather_bytes;
-      std::vector<uint32_t> array_of(arrays_.size());
-      for (uint32_t i = 0; i < arrays_.size(); ++i) {
-        if (IsChunked(i) || arrays_[i].grid.ndim < 2) continue;
-        array_of[i] = static_cast<uint32_t>(rows.datasets.size());
-        rows.datasets.push_back(i);
-        RegroupArray& array = rows.regroup.arrays.emplace_back(arrays_[i]);
-        array.grid = GridOfRuns(array.grid.ndim, array.grid.shape, array.item_bytes);
-        array.fill.clear();  // of what nobody holds nothing is written
-      }
-      for (size_t i = 0; i < places_.size(); ++i) {
-        const uint32_t dataset = places_[i].writer;
-        if (layout_.written[i] != 0 || places_[i].slab != native::SlabNames::kBox ||
-            !HasShortRows(arrays_[dataset], job_.plan.plan.extents[i].box, gather_bytes))
-          continue;
-        rows.regroup.parts.push_back(PartOf(i, array_of[dataset]));
-        layout_.written[i] = DatasetLayout::kInRows;
-      }
+      Collect(
+          [&](uint32_t dataset) { return !IsChunked(dataset) && arrays_[dataset].grid.ndim > 1; },
+          [&](uint32_t dataset) { return ShapeOfRuns(arrays_[dataset]); },
+          [&](size_t i) {
+            return places_[i].slab == native::SlabNames::kBox &&
+                   HasShortRows(arrays_[places_[i].writer], job_.plan.plan.extents[i].box,
+                                gather_bytes);
+          },
+          DatasetLayout::kInRows, &rows.regroup, &rows.datasets);
+      // Of what nobody holds nothing is written.
+      for (RegroupArray& array : rows.regroup.arrays) array.fill.clear();
       return Status::Ok();
     });
     return WriteRows(comm_, job_.engine, std::move(rows), local);
+  }
+
+  // What is regrouped: the datasets that are cut, each into chunks of a shape, and those extents of
+  // them that are wanted, which are noted as written that way.
+  template <class IsCut, class ShapeOf, class IsWanted>
+  void Collect(const IsCut& is_cut, const ShapeOf& shape_of, const IsWanted& is_wanted, char how,
+               RegroupJob* regroup, std::vector<uint32_t>* datasets) {
+    constexpr uint32_t kNone = UINT32_MAX;
+    std::vector<uint32_t> array_of(arrays_.size(), kNone);
+    for (uint32_t i = 0; i < arrays_.size(); ++i) {
+      if (!is_cut(i)) continue;
+      array_of[i] = static_cast<uint32_t>(datasets->size());
+      datasets->push_back(i);
+      regroup->arrays.push_back(arrays_[i]);
+      regroup->arrays.back().grid.chunk = shape_of(i);
+    }
+    for (size_t i = 0; i < places_.size(); ++i) {
+      const uint32_t array = array_of[places_[i].writer];
+      if (array == kNone || !is_wanted(i)) continue;
+      regroup->parts.push_back(PartOf(i, array));
+      layout_.written[i] = how;
+    }
   }
 
   RegroupJob MakeRegroup() const {

@@ -101,8 +101,8 @@ bool HasShortRows(const RegroupArray& array, const Box& box, uint64_t gather_byt
   return first_bytes < bytes && first_bytes < gather_bytes;
 }
 
-ChunkGrid GridOfRuns(int ndim, const Index& shape, int64_t item_bytes) {
-  return {ndim, shape, ChunkShapeOfRuns(ndim, shape, item_bytes, kTransferBytes)};
+Index ShapeOfRuns(const RegroupArray& array) {
+  return ChunkShapeOfRuns(array.grid.ndim, array.grid.shape, array.item_bytes, kTransferBytes);
 }
 
 Status WriteRows(Comm& comm, Engine& engine, RowWriting job, const Status& local) {

@@ -18,8 +18,8 @@ namespace tsnap {
 // Whether a box that lies there in an array is one: its runs have less than gather_bytes.
 bool HasShortRows(const RegroupArray& array, const Box& box, uint64_t gather_bytes);
 
-// The runs of a dataset that one rank puts together.
-ChunkGrid GridOfRuns(int ndim, const Index& shape, int64_t item_bytes);
+// The shape of the runs of a dataset that one rank puts together.
+Index ShapeOfRuns(const RegroupArray& array);
 
 struct RowWriting {
   std::string id;  // of the take, whose file has been laid out

@@ -372,9 +372,7 @@ class Regrouping {
       chunk.room = rest.subspan(ChunkBytes(array), use_->RoomBytes(array));
       rest = rest.subspan(BytesNeeded(array));
     }
-    WorkerPool::Watch watch;
-    watch.stall_seconds = engine_.knobs().io_timeout_seconds;
-    watch.progress = [store = job_->store] { return store->moved_bytes(); };
+    WorkerPool::Watch watch = engine_.WatchOf(job_->store);
     watch.tick = job_->tick;
     return engine_.workers().Run(
         round->chunks.size(), engine_.ConcurrencyFor(*job_->store),

@@ -54,6 +54,13 @@ class Engine {
   int ConcurrencyFor(const Store& store) const {
     return knobs_.io_concurrency > 0 ? knobs_.io_concurrency : store.traits().io_concurrency;
   }
+  // For transfers: what the store moves within a call is progress.
+  WorkerPool::Watch WatchOf(const std::shared_ptr<Store>& store) const {
+    WorkerPool::Watch watch;
+    watch.stall_seconds = knobs_.io_timeout_seconds;
+    watch.progress = [store] { return store->moved_bytes(); };
+    return watch;
+  }
   // Runs a store call that is no transfer (a record, a marker, the sync of a folder, a removal) on
   // a thread kept for such, and watches it like a transfer: kTimeout when it hangs. The closure
   // owns what it touches. With a store, what that one moves and removes is progress.
@@ -61,9 +68,7 @@ class Engine {
     WorkerPool::Watch watch;
     watch.stall_seconds = knobs_.io_timeout_seconds;
     if (store != nullptr)
-      watch.progress = [store] {
-        return store->moved_bytes() + store->counters().removed_names;
-      };
+      watch.progress = [store] { return store->moved_bytes() + store->counters().removed_names; };
     return records_.Run(
         1, 1, [call = std::move(call)](size_t) { return call(); }, watch);
   }

@@ -352,9 +352,7 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
   const size_t object_count = job.names.size();
   for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
   auto reading = std::make_shared<Reading>(std::move(job), engine);
-  WorkerPool::Watch watch;
-  watch.stall_seconds = engine.knobs().io_timeout_seconds;
-  watch.progress = [store] { return store->moved_bytes(); };
+  WorkerPool::Watch watch = engine.WatchOf(store);
   watch.tick = [&] {
     const Meter& meter = reading->meter();
     if (progress) progress(meter.moved_bytes, meter.moved_bytes, meter.total_bytes);

@@ -161,8 +161,6 @@ class Creator {
   }
 
   static Status SetFill(hid_t creation, const DatasetSpec& spec, hid_t type, int64_t item_bytes) {
-    // HDF5 keeps it in the object's header, where there is no room for more.
-    constexpr size_t kMostFillBytes = 60000;
     if (spec.fill.empty()) return Status::Ok();
     if (spec.fill.size() > kMostFillBytes)
       return spec.codec == Codec::kNone

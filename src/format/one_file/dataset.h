@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -40,7 +41,12 @@ struct Chunk {
   bool as_it_is = false;  // its filters are left out: the elements of the whole chunk
 };
 
-// One dataset to be made: contiguous, allocated at once, never filled. Missing groups on the way to
+// HDF5 keeps a fill value in the object's header, where there is no room for more. Of a larger one
+// a contiguous dataset does not tell, and a chunked one cannot be made.
+inline constexpr size_t kMostFillBytes = 60000;
+
+// One dataset to be made: contiguous, allocated at once, never filled, but for one with a codec.
+// Missing groups on the way to
 // it are made.
 struct DatasetSpec {
   std::string name;  // "/fluid/density"
