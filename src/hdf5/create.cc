@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "hdf5/bytes_at.h"
 #include "hdf5/chunks.h"
 #include "hdf5/filters.h"
 #include "hdf5/image.h"
@@ -263,7 +264,10 @@ Status LayOut(const FilePlan& plan, const std::function<void()>& progress, int f
     TSNAP_TRY(creator.MakeContents(map));
     TSNAP_TRY(creator.Close());
   }
-  return image.CopyTo(fd, kChunksBegin, plan.chunks_end);
+  TSNAP_TRY(image.CopyTo(fd, kChunksBegin, plan.chunks_end));
+  const int error =
+      plan.chunks_end == 0 ? 0 : WriteAt(fd, kMarkAddress, kMark.size(), kMark.data());
+  return error == 0 ? Status::Ok() : Status::FromErrno(error, "writing its mark");
 }
 
 }  // namespace

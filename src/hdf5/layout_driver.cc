@@ -152,7 +152,7 @@ Status Layout::status() const {
 
 haddr_t Layout::Allocate(H5FD_mem_t type, hsize_t bytes) {
   if (end_ == 0) {  // the superblock comes first
-    if (bytes > kChunksBegin) return HADDR_UNDEF;
+    if (bytes > one_file::kMarkAddress) return HADDR_UNDEF;
     end_ = chunks_end_;
     return 0;
   }

@@ -423,6 +423,18 @@ def a_missing_file_is_not_found(world):
 
 
 @case
+def damaged_compressed_snapshots_are_replaced_only_when_told(world):
+    """Their structure is behind the chunks, and goes first."""
+    environment = {**os.environ, "TSNAP_TEST_CODEC": "3", "TSNAP_HDF5_CHUNK_BYTES": "4096"}
+    subprocess.run([world.writer, "take", world.url, str(world.folder / "manifest")], check=True, env=environment)
+    contents = pathlib.Path(world.url).read_bytes()
+    assert b"tsnap_path" not in contents[:1 << 20] and len(contents) > 2 << 20, len(contents)
+    for damaged in (contents[:len(contents) // 2], bytes(8) + contents[8:]):
+        pathlib.Path(world.url).write_bytes(damaged)
+        check_damaged(world, world.url, says="run.h5", foreign=False)
+
+
+@case
 def damaged_snapshots_are_replaced_only_when_told(world):
     subprocess.run([world.writer, "take", world.url, str(world.folder / "manifest")], check=True)
     contents = pathlib.Path(world.url).read_bytes()

@@ -44,27 +44,16 @@ Result<Version> VersionOfFile(const std::string& path) {
 }
 
 bool MayBeOurs(const std::string& path) {
-  // The attributes of the first dataset are near the beginning of the structure, which is that of
-  // the file, or lies behind compressed chunks.
+  // The attributes of the first dataset are near the beginning of what tsnap writes.
   constexpr uint64_t kSearchedBytes = 1 << 20;
-  constexpr std::string_view kMark = "tsnap_format_version";
   Result<posix::Descriptor> file = posix::OpenToRead(path);
   if (!file.ok()) return false;
-  struct stat info {};
-  if (::fstat(file->get(), &info) != 0) return false;
-  const auto size = static_cast<uint64_t>(info.st_size);
   Bytes bytes(kSearchedBytes);
-  const auto search = [&](uint64_t begin, bool* only_zeros) {
-    uint64_t got = 0;
-    if (!posix::ReadAll(file->get(), begin, bytes, path, &got).ok()) return false;
-    const ConstByteSpan read = ConstByteSpan(bytes).first(got);
-    *only_zeros =
-        std::all_of(read.begin(), read.end(), [](std::byte b) { return b == std::byte{0}; });
-    return AsText(read).find(kMark) != std::string_view::npos;
-  };
-  bool only_zeros = false, ignored = false;
-  if (search(0, &only_zeros) || only_zeros) return true;
-  return size > kSearchedBytes && search(size - kSearchedBytes, &ignored);
+  uint64_t got = 0;
+  if (!posix::ReadAll(file->get(), 0, bytes, path, &got).ok()) return false;
+  bytes.resize(got);
+  return AsText(bytes).find(kMark) != std::string_view::npos ||
+         std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 Result<std::shared_ptr<CommittedFile>> CommittedFile::Open(const std::string& path, const Log& log,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -89,6 +90,11 @@ struct FilePlan {
 };
 
 inline constexpr uint64_t kChunksBegin = 4096;
+// What tells that tsnap has written a file, however damaged. Attributes have that name; where the
+// structure lies behind chunks, and could be cut off, it is written before them as well, into room
+// that HDF5 has no use for.
+inline constexpr std::string_view kMark = "tsnap_format_version";
+inline constexpr uint64_t kMarkAddress = 2048;
 
 // Where bytes lie in the file.
 inline constexpr uint64_t kNoAddress = UINT64_MAX;
