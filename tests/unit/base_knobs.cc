@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "base/knobs.h"
 
@@ -109,6 +110,25 @@ Test(knobs, sizes_take_binary_suffixes) {
 Test(knobs, reading_ahead_can_be_switched_off) {
   Knobs knobs;
   cr_assert(Resolve("TSNAP_READ_AHEAD_BYTES", "0", &knobs).ok() && knobs.read_ahead_bytes == 0);
+}
+
+// What a reader would refuse must not be written: chunks of more than 64 MiB, among others.
+Test(knobs, sizes_in_hdf5_files_keep_to_their_ranges) {
+  Knobs knobs;
+  cr_assert(ResolveKnobs(&(knobs = Unset())).ok());
+  cr_assert_eq(knobs.hdf5_chunk_bytes, 1u << 20);
+  cr_assert_eq(knobs.hdf5_gather_bytes, 128u << 10);
+  cr_assert(Resolve("TSNAP_HDF5_CHUNK_BYTES", "64M", &knobs).ok());
+  cr_assert_eq(knobs.hdf5_chunk_bytes, 64u << 20);
+  cr_assert(Resolve("TSNAP_HDF5_GATHER_BYTES", "1", &knobs).ok());
+  cr_assert_eq(knobs.hdf5_gather_bytes, 1u);
+  cr_assert(Resolve("TSNAP_HDF5_ALIGNMENT_BYTES", "1G", &knobs).ok());
+  for (const auto& [name, value] : {std::pair("TSNAP_HDF5_CHUNK_BYTES", "65M"), std::pair("TSNAP_HDF5_CHUNK_BYTES", "4095"),
+                                    std::pair("TSNAP_HDF5_GATHER_BYTES", "0"), std::pair("TSNAP_HDF5_GATHER_BYTES", "2G"),
+                                    std::pair("TSNAP_HDF5_ALIGNMENT_BYTES", "2G")}) {
+    const Status status = Resolve(name, value, &knobs);
+    cr_assert(!status.ok() && status.message().find(name) != std::string::npos, "%s=%s", name, value);
+  }
 }
 
 Test(knobs, what_cannot_be_parsed_is_an_error_that_names_the_variable) {
