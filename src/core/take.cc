@@ -26,6 +26,7 @@
 #include "core/operation.h"
 #include "core/structure.h"
 #include "core/survey.h"
+#include "core/user_memory.h"
 #include "core/write_plan.h"
 #include "engine/codec.h"
 #include "engine/write.h"
@@ -96,7 +97,8 @@ class TakeStory {
   // Local, and never fails: what goes wrong is Finish's to tell.
   void PrepareStaging(const std::shared_ptr<PendingTake>& pending) {
     pending_ = pending;
-    local_ = Protect([&] {
+    local_ = Protect([&]() -> Status {
+      TSNAP_TRY(order_.Wait());
       staged_ = std::make_shared<StagedWrite>(engine_, MakeJob());
       pending->set_on_cancel([staged = staged_] { staged->Cancel(); });
       return Status::Ok();
@@ -197,6 +199,7 @@ class TakeStory {
       Status restored = LoadRngs(description_);
       if (described.ok()) described = std::move(restored);
       if (described.ok()) described = CheckCodec(options_.codec);
+      if (described.ok()) described = LookAtMemory(description_, options_.cuda_stream, &order_);
       if (!described.ok()) return described;
       structure_ = HashStructure(description_.objects);
       std::vector<NamedBytes> sizes;
@@ -296,8 +299,9 @@ class TakeStory {
     PlannedTake planned;
     std::vector<LocalOmission> omissions;
     const bool check_contents = options_.replicated_check == ReplicatedCheck::kContent;
-    TSNAP_TRY(TakeSurvey(comm, description_.objects, sizes_.chunk_bytes, check_contents,
-                         Status::Ok(), &planned.survey));
+    const Status local = check_contents ? Protect([&] { return order_.Wait(); }) : Status::Ok();
+    TSNAP_TRY(TakeSurvey(comm, description_.objects, sizes_.chunk_bytes, check_contents, local,
+                         &planned.survey));
     if (planned.survey.any_sharded) {
       TSNAP_TRY(CheckClaims(comm, planned.survey.placement, description_.objects, Status::Ok(),
                             &omissions));
@@ -366,6 +370,7 @@ class TakeStory {
                      pending_->AwaitCaller();
                      if (options_.progress && !told_all_) options_.progress(total_, total_, total_);
                    } else {
+                     TSNAP_TRY(order_.Wait());
                      TSNAP_ASSIGN(extents_, WriteSlabs(engine_, MakeJob(), Progress()));
                    }
                    uint64_t raw_bytes = 0;
@@ -496,6 +501,7 @@ class TakeStory {
   const Status cancelled_{Code::kCancelled, "the take was cancelled: nothing is committed"};
 
   Description description_;
+  DeviceOrder order_;
   uint64_t described_bytes_ = 0, written_bytes_ = 0, total_ = 0;
   uint64_t structure_ = 0;
   std::shared_ptr<Store> store_;

@@ -66,6 +66,26 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
   }
 }
 
+// Buffers are pinned through the first device that there is, and then good for all.
+Status SlabWriting::Prepare() {
+  stagers_.reserve(job_.sources.size());
+  bool pins = false;
+  for (const WriteSource& source : job_.sources) {
+    TSNAP_ASSIGN(Stager * stager, StagerFor(source.memory.data));
+    stagers_.push_back(stager);
+    if (!stager->is_device() || pins) continue;
+    pins = true;
+    TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner, stager->MakePinner(source.memory.data));
+    pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
+  }
+  return Status::Ok();
+}
+
+void SlabWriting::LetSourcesGo() {
+  queues_.Clear();
+  pinning_ = {};
+}
+
 Status SlabWriting::WriteSegment(size_t number) {
   const Segment& segment = plan_.segments[number];
   SlabFile& slab = slabs_[segment.slab];
@@ -83,17 +103,25 @@ uint64_t SlabWriting::StagedBytes(size_t number) const {
 }
 
 // No checksums yet: whoever waits for the copy should not wait for them.
-Status SlabWriting::Stage(size_t number, const StagedSegment& room) {
+Status SlabWriting::Stage(size_t number, const StagedSegment& room, Gathering* gathering) {
   const Segment& segment = plan_.segments[number];
   TSNAP_ASSIGN(const ByteSpan whole, room.room->Map());
   const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
   const ByteSpan buffer = whole.subspan(room.offset, room.bytes);
+  TSNAP_TRY(BeginGathering(segment, buffer, gathering));
   uint64_t end = 0;
   for (const Piece& piece : PiecesOf(segment)) {
     ClearGap(buffer, end, piece.buffer_offset);
-    TSNAP_TRY(GatherPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+    if (!StagerOf(piece)->is_device())
+      TSNAP_TRY(GatherPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
     end = piece.buffer_offset + piece.bytes;
   }
+  return Status::Ok();
+}
+
+Status SlabWriting::FinishStaging(size_t number, Gathering* gathering) {
+  const Segment& segment = plan_.segments[number];
+  TSNAP_TRY(gathering->AwaitAll().While("staging", NameOf(plan_.pieces[segment.first_piece])));
   meter_.staged_bytes += RawBytesOf(segment);
   return Status::Ok();
 }
@@ -208,16 +236,19 @@ void SlabWriting::ChecksumPiece(const Piece& piece, ConstByteSpan bytes) {
 }
 
 Status SlabWriting::GatherPiece(const Piece& piece, ByteSpan out) {
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  return stager->Gather(MappingOf(planned), piece.begin, out).While("staging", NameOf(piece));
+  const Mapping mapping = MappingOf(plan_.extents[piece.extent]);
+  Stager* stager = StagerOf(piece);
+  if (!stager->is_device())
+    return stager->Gather(mapping, piece.begin, out).While("staging", NameOf(piece));
+  Gathering gathering(&queues_);
+  TSNAP_TRY(gathering.Begin(stager, mapping, piece.begin, out, 0).While("staging", NameOf(piece)));
+  return gathering.AwaitAll().While("staging", NameOf(piece));
 }
 
 // Block by block, so that each is still in the cache for its checksum.
 Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  const Mapping mapping = MappingOf(planned);
+  Stager* stager = StagerOf(piece);
+  const Mapping mapping = MappingOf(plan_.extents[piece.extent]);
   for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
     const ByteSpan block = out.subspan(begin, std::min(kBlockBytes, piece.bytes - begin));
     TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
@@ -226,23 +257,40 @@ Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
   return Status::Ok();
 }
 
+Status SlabWriting::BeginGathering(const Segment& segment, ByteSpan buffer, Gathering* gathering) {
+  for (const Piece& piece : PiecesOf(segment)) {
+    if (!StagerOf(piece)->is_device()) continue;
+    TSNAP_TRY(gathering
+                  ->Begin(StagerOf(piece), MappingOf(plan_.extents[piece.extent]), piece.begin,
+                          buffer.subspan(piece.buffer_offset, piece.bytes), piece.buffer_offset)
+                  .While("staging", NameOf(piece)));
+  }
+  return Status::Ok();
+}
+
+// Block by block as well: the next ones are on their way.
+Status SlabWriting::AwaitAndChecksum(const Piece& piece, ConstByteSpan bytes,
+                                     Gathering* gathering) {
+  for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
+    const uint64_t size = std::min(kBlockBytes, piece.bytes - begin);
+    TSNAP_TRY(gathering->Await(piece.buffer_offset + begin + size).While("staging", NameOf(piece)));
+    Checksum(piece, begin, bytes.subspan(begin, size));
+  }
+  return Status::Ok();
+}
+
 // Where the segment is one piece of contiguous host memory that the store can take as it is, else
 // nullptr.
-Result<const std::byte*> SlabWriting::InPlace(const Segment& segment) {
-  const std::byte* nowhere = nullptr;
+const std::byte* SlabWriting::InPlace(const Segment& segment) {
   if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1 ||
       WrittenBytes(segment) != segment.bytes)
-    return nowhere;
+    return nullptr;
   const Piece& piece = plan_.pieces[segment.first_piece];
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  return static_cast<const std::byte*>(
-      stager->Direct(MappingOf(planned), piece.begin, piece.bytes));
+  return StagerOf(piece)->Direct(MappingOf(plan_.extents[piece.extent]), piece.begin, piece.bytes);
 }
 
 Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
-  TSNAP_ASSIGN(const std::byte* in_place, InPlace(segment));
-  if (in_place != nullptr) {
+  if (const std::byte* in_place = InPlace(segment); in_place != nullptr) {
     const ConstByteSpan bytes(in_place, segment.bytes);
     {
       const StagingSlots::Hold hold(*slots_);
@@ -255,12 +303,17 @@ Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
   TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(segment.bytes));
   const ByteSpan buffer = lease.padded();
   {
+    // What devices copy takes no processor: it is under way while this one waits for its turn.
+    Gathering gathering(&queues_);
+    TSNAP_TRY(BeginGathering(segment, buffer, &gathering));
     const StagingSlots::Hold hold(*slots_);
     const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
     uint64_t end = 0;
     for (const Piece& piece : PiecesOf(segment)) {
       ClearGap(buffer, end, piece.buffer_offset);
-      TSNAP_TRY(GatherAndChecksum(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+      const ByteSpan bytes = buffer.subspan(piece.buffer_offset, piece.bytes);
+      TSNAP_TRY(StagerOf(piece)->is_device() ? AwaitAndChecksum(piece, bytes, &gathering)
+                                             : GatherAndChecksum(piece, bytes));
       end = piece.buffer_offset + piece.bytes;
     }
   }

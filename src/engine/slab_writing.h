@@ -18,9 +18,11 @@
 #include "catalog/array_view.h"
 #include "catalog/extent.h"
 #include "engine/engine.h"
+#include "engine/gathering.h"
 #include "format/native/names.h"
 #include "plan/batch.h"
 #include "stage/buffer_pool.h"
+#include "stage/copy_queue.h"
 #include "stage/stager.h"
 #include "store/store.h"
 
@@ -93,6 +95,8 @@ class SlabWriting {
   // After the last segment: the extents as they lie in the slabs, in the order of plan.extents.
   std::vector<Extent> TakeExtents() { return std::move(extents_); }
 
+  // Before the first segment: how the sources' memory is reached.
+  Status Prepare();
   // Straight from the user's memory; contiguous host memory without a copy where the store allows
   // it.
   Status WriteSegment(size_t number);
@@ -100,7 +104,12 @@ class SlabWriting {
   // In two halves: the copy of a segment, for which the user's memory is not needed afterwards; it
   // needs so many bytes, a multiple of 4 KiB.
   uint64_t StagedBytes(size_t number) const;
-  Status Stage(size_t number, const StagedSegment& room);
+  // The copies of what lies on devices are under way when Stage returns; FinishStaging waits.
+  Status Stage(size_t number, const StagedSegment& room, Gathering* gathering);
+  Status FinishStaging(size_t number, Gathering* gathering);
+  std::unique_ptr<Gathering> NewGathering() { return std::make_unique<Gathering>(&queues_); }
+  // The sources' memory is not needed any more, and may go with its devices.
+  void LetSourcesGo();
   Status WriteStaged(size_t number, StagedSegment staged);
   uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
@@ -136,9 +145,14 @@ class SlabWriting {
 
   void Checksum(const Piece& piece, uint64_t begin, ConstByteSpan block);
   void ChecksumPiece(const Piece& piece, ConstByteSpan bytes);
+  Stager* StagerOf(const Piece& piece) const {
+    return stagers_[plan_.extents[piece.extent].source];
+  }
   Status GatherPiece(const Piece& piece, ByteSpan out);
   Status GatherAndChecksum(const Piece& piece, ByteSpan out);
-  Result<const std::byte*> InPlace(const Segment& segment);
+  Status BeginGathering(const Segment& segment, ByteSpan buffer, Gathering* gathering);
+  Status AwaitAndChecksum(const Piece& piece, ConstByteSpan bytes, Gathering* gathering);
+  const std::byte* InPlace(const Segment& segment);
 
   Status WritePlain(const Segment& segment, SlabFile* slab);
   Status WriteCoded(const Segment& segment, SlabFile* slab);
@@ -159,6 +173,9 @@ class SlabWriting {
   std::shared_ptr<StagingSlots> slots_;
   const std::function<void()> note_progress_;
   std::shared_ptr<Timeline> timeline_;
+  std::vector<Stager*> stagers_;  // of the sources
+  BufferPool::Pinning pinning_;   // while something of them lies on a device
+  CopyQueues queues_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent>
       extents_;  // each piece writes its own extent's checksums: no two threads meet

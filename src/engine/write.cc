@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <limits>
 #include <mutex>
 #include <utility>
@@ -37,10 +38,13 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
   TSNAP_TRY(CheckCodec(job.codec));
   const int concurrency = engine.ConcurrencyFor(*job.store);
   auto writing = std::make_shared<SlabWriting>(std::move(job), engine);
+  TSNAP_TRY(writing->Prepare());
   const WorkerPool::Watch watch = WatchOf(engine, *writing, progress);
-  TSNAP_TRY(engine.workers().Run(
+  Status written = engine.workers().Run(
       writing->segment_count(), concurrency,
-      [writing](size_t number) { return writing->WriteSegment(number); }, watch));
+      [writing](size_t number) { return writing->WriteSegment(number); }, watch);
+  writing->LetSourcesGo();
+  TSNAP_TRY(std::move(written));
   if (progress) watch.tick();
   return writing->TakeExtents();
 }
@@ -87,12 +91,33 @@ struct StagedWrite::Shared {
       if (open_bytes == 0) open_room = nullptr;
       if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
     }
-    TSNAP_TRY(writing.Stage(number, segment));
-    std::lock_guard lock(mutex);
-    staged[number] = std::move(segment);
-    ready[number] = 1;
-    changed.notify_all();
-    return Status::Ok();
+    auto gathering = writing.NewGathering();
+    TSNAP_TRY(writing.Stage(number, segment, gathering.get()));
+    {
+      std::lock_guard lock(flying_mutex);
+      flying.push_back({number, std::move(segment), std::move(gathering)});
+    }
+    return FinishFlying(over_budget ? 0 : kMostFlying);
+  }
+
+  // Waits for the copies of the oldest segments until no more than so many are under way, and hands
+  // them over. Where memory has run out none may be kept back: what is written gives it back.
+  Status FinishFlying(size_t most) {
+    for (;;) {
+      Flying oldest;
+      {
+        std::lock_guard lock(flying_mutex);
+        if (flying.size() <= most) return Status::Ok();
+        oldest = std::move(flying.front());
+        flying.pop_front();
+      }
+      TSNAP_TRY(writing.FinishStaging(oldest.number, oldest.gathering.get()));
+      oldest.gathering.reset();
+      std::lock_guard lock(mutex);
+      staged[oldest.number] = std::move(oldest.segment);
+      ready[oldest.number] = 1;
+      changed.notify_all();
+    }
   }
 
   // Room for this segment, and for as many of the next as fit into one buffer.
@@ -124,8 +149,20 @@ struct StagedWrite::Shared {
       may_write = true;
     }
     changed.notify_all();
+    TSNAP_TRY(FinishFlying(0));
     const Timeline::Scope span(timeline.get(), Activity::kWaitMemory);
     return buffers->Reserve(bytes, stop, &report->waited_seconds);
+  }
+
+  // After this nothing of the user's is touched any more, however the copying ended.
+  void LetSourcesGo() {
+    std::deque<Flying> left;
+    {
+      std::lock_guard lock(flying_mutex);
+      left.swap(flying);
+    }
+    left.clear();
+    writing.LetSourcesGo();
   }
 
   Status WriteOne(size_t number) {
@@ -155,7 +192,16 @@ struct StagedWrite::Shared {
   size_t next = 0;                           // guarded by reserving
   std::shared_ptr<StagingRoom> open_room;    // of the last segment, with the next; so is it
   uint64_t open_offset = 0, open_bytes = 0;  // what is left of it; so are they
-  bool over_budget = false;                  // guarded by reserving, as the report is
+  std::atomic<bool> over_budget{false};      // set with reserving held; the report is guarded by it
+  // Segments whose copies are under way, and the room that they go to.
+  struct Flying {
+    size_t number = 0;
+    StagedSegment segment;
+    std::unique_ptr<Gathering> gathering;  // gone before the room is
+  };
+  static constexpr size_t kMostFlying = 4;
+  std::mutex flying_mutex;
+  std::deque<Flying> flying;  // guarded by flying_mutex
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<StagedSegment> staged;  // guarded by mutex
@@ -181,14 +227,16 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
     engine.workers().NoteProgress();  // who waits for bytes is not hung
     return staged;
   };
-  Status status;
-  if (threads == 1 && !progress) {
+  Status status = Protect([&] { return shared->writing.Prepare(); });
+  if (status.ok() && threads == 1 && !progress) {
     for (size_t i = 0; i < count && status.ok(); ++i) status = Protect([&] { return stage(i); });
-  } else {
+  } else if (status.ok()) {
     WorkerPool::Watch watch = WatchOf(engine_, shared->writing, progress);
     watch.stall_seconds = std::numeric_limits<double>::infinity();  // the other half has a watch
     status = Protect([&] { return engine_.stagers().Run(count, threads, stage, watch); });
   }
+  if (status.ok()) status = Protect([&] { return shared->FinishFlying(0); });
+  shared->LetSourcesGo();
   report->copied_bytes = shared->writing.meter().staged_bytes;
   if (!status.ok()) shared->Stop(std::move(status));
   {
