@@ -49,8 +49,8 @@ typedef struct tsnap_take_options {
   void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
   /* Switch, default off; of tsnap_take_async: device memory is copied into spare memory of its
-     device first, where there is room, so that the call returns sooner. It is given back as it is
-     written; the device's context must live until the take has ended. */
+     device first, where there is room, so that the call returns sooner. That is given back when the
+     take has ended; until then the context of the memory must live. */
   int32_t device_staging;
   int32_t reserved;
   /* A CUstream or cudaStream_t: what it was given before the call is waited for before device

@@ -99,7 +99,7 @@ class TakeStory {
     pending_ = pending;
     local_ = Protect([&]() -> Status {
       TSNAP_TRY(order_.Wait());
-      staged_ = std::make_shared<StagedWrite>(engine_, MakeJob());
+      staged_ = std::make_shared<StagedWrite>(engine_, MakeJob(), options_.device_staging);
       pending->set_on_cancel([staged = staged_] { staged->Cancel(); });
       return Status::Ok();
     });

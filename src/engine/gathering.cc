@@ -23,10 +23,7 @@ Gathering::~Gathering() {
 
 Status Gathering::Begin(Stager* stager, const Mapping& mapping, uint64_t begin, ByteSpan out,
                         uint64_t offset) {
-  if (!queue_) {
-    TSNAP_ASSIGN(CopyQueues::Lease queue, queues_->Take([&] { return stager->MakeQueue(); }));
-    queue_.emplace(std::move(queue));
-  }
+  TSNAP_TRY(TakeQueue(stager));
   for (uint64_t done = 0; done < out.size();) {
     const uint64_t bytes = std::min<uint64_t>(kStepBytes - unmarked_bytes_, out.size() - done);
     TSNAP_TRY((*queue_)->Gather(mapping, begin + done, out.subspan(done, bytes)));
@@ -35,6 +32,19 @@ Status Gathering::Begin(Stager* stager, const Mapping& mapping, uint64_t begin, 
     end_ = offset + done;
     if (unmarked_bytes_ == kStepBytes) TSNAP_TRY(SetMark());
   }
+  return Status::Ok();
+}
+
+Status Gathering::Park(Stager* stager, const Mapping& mapping, uint64_t begin, uint64_t bytes,
+                       const DeviceRoom& room, uint64_t offset) {
+  TSNAP_TRY(TakeQueue(stager));
+  return (*queue_)->Park(mapping, begin, bytes, room, offset);
+}
+
+Status Gathering::TakeQueue(Stager* stager) {
+  if (queue_) return Status::Ok();
+  TSNAP_ASSIGN(CopyQueues::Lease queue, queues_->Take([&] { return stager->MakeQueue(); }));
+  queue_.emplace(std::move(queue));
   return Status::Ok();
 }
 

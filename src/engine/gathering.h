@@ -23,6 +23,9 @@ class Gathering {
   // In the order of the buffer; `out` begins at `offset` there.
   Status Begin(Stager* stager, const Mapping& mapping, uint64_t begin, ByteSpan out,
                uint64_t offset);
+  // Into a room of the device instead.
+  Status Park(Stager* stager, const Mapping& mapping, uint64_t begin, uint64_t bytes,
+              const DeviceRoom& room, uint64_t offset);
   // Returns when all that was begun for bytes of the buffer before `end` is there.
   Status Await(uint64_t end);
   Status AwaitAll();
@@ -32,6 +35,7 @@ class Gathering {
     uint64_t end = 0;  // in the buffer
     uint64_t mark = 0;
   };
+  Status TakeQueue(Stager* stager);
   Status SetMark();
 
   CopyQueues* queues_;

@@ -23,6 +23,7 @@
 #include "plan/batch.h"
 #include "stage/buffer_pool.h"
 #include "stage/copy_queue.h"
+#include "stage/device_room.h"
 #include "stage/stager.h"
 #include "store/store.h"
 
@@ -110,6 +111,16 @@ class SlabWriting {
   std::unique_ptr<Gathering> NewGathering() { return std::make_unique<Gathering>(&queues_); }
   // The sources' memory is not needed any more, and may go with its devices.
   void LetSourcesGo();
+  // What is parked is not needed any more either.
+  void LetRoomsGo() { queues_.Clear(); }
+
+  // For those that wait on their device between the halves (Parking): what a segment holds, 0
+  // unless all of it lies on devices.
+  uint64_t DeviceBytes(size_t number) const;
+  Result<std::unique_ptr<DeviceRoom>> MakeRoom(uint64_t most_bytes);
+  bool Fits(size_t number, const DeviceRoom& room) const;
+  Status Park(size_t number, const DeviceRoom& room, uint64_t offset, Gathering* gathering);
+  Status Fetch(size_t number, const DeviceRoom& room, uint64_t offset, const StagedSegment& to);
   Status WriteStaged(size_t number, StagedSegment staged);
   uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
@@ -174,6 +185,7 @@ class SlabWriting {
   const std::function<void()> note_progress_;
   std::shared_ptr<Timeline> timeline_;
   std::vector<Stager*> stagers_;  // of the sources
+  size_t first_device_ = 0;       // the first source on a device; their number: none is
   BufferPool::Pinning pinning_;   // while something of them lies on a device
   CopyQueues queues_;
   std::vector<SlabFile> slabs_;

@@ -12,6 +12,7 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
+#include "engine/parking.h"
 
 namespace tsnap {
 
@@ -51,8 +52,9 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
 
 // What the two halves tell each other about each segment.
 struct StagedWrite::Shared {
-  Shared(WriteJob job, const Engine& engine)
-      : buffers(engine.buffers()),
+  Shared(WriteJob job, const Engine& engine, bool parks_on_devices)
+      : parks(parks_on_devices),
+        buffers(engine.buffers()),
         timeline(engine.timeline()),
         transfer_bytes(engine.write_transfer_bytes(*job.store)),
         writing(std::move(job), engine),
@@ -68,36 +70,60 @@ struct StagedWrite::Shared {
     }
     changed.notify_all();
     buffers->Wake();
+    if (const std::shared_ptr<Parking> here = TheParking()) here->Wake();
+  }
+
+  std::shared_ptr<Parking> TheParking() {
+    std::lock_guard lock(mutex);
+    return parking;
+  }
+  void SetParking(std::shared_ptr<Parking> value) {
+    std::lock_guard lock(mutex);
+    parking.swap(value);
+  }
+  Status Prepare() {
+    TSNAP_TRY(writing.Prepare());
+    if (parks) SetParking(Parking::Plan(writing, buffers));
+    return Status::Ok();
   }
 
   // The next segment is copied; or, when the other half has ended, there is nobody to copy it for.
   Status StageNext(StagingReport* report) {
     size_t number = 0;
     StagedSegment segment;
+    const std::shared_ptr<Parking> here = TheParking();
     {
       std::lock_guard lock(reserving);
       if (stop) return Status::Ok();
       number = next++;
-      segment.bytes = writing.StagedBytes(number);
-      if (segment.bytes > open_bytes) {
-        Status opened = OpenRoom(number, report);
-        if (opened.code() == Code::kCancelled) return Status::Ok();
-        TSNAP_TRY(std::move(opened));
+      if (here != nullptr && here->holds(number)) {
+        // Needs no room.
+      } else if (Status reserved = ReserveRoom(number, here.get(), &segment, report); !reserved.ok()) {
+        return reserved.code() == Code::kCancelled ? Status::Ok() : std::move(reserved);
       }
-      segment.room = open_room;
-      segment.offset = open_offset;
-      open_offset += segment.bytes;
-      open_bytes -= segment.bytes;
-      if (open_bytes == 0) open_room = nullptr;
-      if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
     }
     auto gathering = writing.NewGathering();
-    TSNAP_TRY(writing.Stage(number, segment, gathering.get()));
+    TSNAP_TRY(segment.room == nullptr ? here->Park(number, gathering.get())
+                                      : writing.Stage(number, segment, gathering.get()));
     {
       std::lock_guard lock(flying_mutex);
-      flying.push_back({number, std::move(segment), std::move(gathering)});
+      flying.push_back({number, std::move(segment), here, std::move(gathering)});
     }
     return FinishFlying(over_budget ? 0 : kMostFlying);
+  }
+
+  // The segment's part of a room; reserving is held.
+  Status ReserveRoom(size_t number, const Parking* here, StagedSegment* segment,
+                     StagingReport* report) {
+    segment->bytes = writing.StagedBytes(number);
+    if (segment->bytes > open_bytes) TSNAP_TRY(OpenRoom(number, here, report));
+    segment->room = open_room;
+    segment->offset = open_offset;
+    open_offset += segment->bytes;
+    open_bytes -= segment->bytes;
+    if (open_bytes == 0) open_room = nullptr;
+    if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
+    return Status::Ok();
   }
 
   // Waits for the copies of the oldest segments until no more than so many are under way, and hands
@@ -121,11 +147,12 @@ struct StagedWrite::Shared {
   }
 
   // Room for this segment, and for as many of the next as fit into one buffer.
-  Status OpenRoom(size_t number, StagingReport* report) {
+  Status OpenRoom(size_t number, const Parking* here, StagingReport* report) {
     open_room = nullptr;
     open_offset = open_bytes = 0;
     uint64_t bytes = writing.StagedBytes(number);
     for (size_t i = number + 1; i < writing.segment_count(); ++i) {
+      if (here != nullptr && here->holds(i)) continue;
       const uint64_t more = writing.StagedBytes(i);
       if (more > transfer_bytes || bytes > transfer_bytes - more) break;
       bytes += more;
@@ -174,7 +201,13 @@ struct StagedWrite::Shared {
       if (stop) return CopyOf(cancelled);
       segment = std::move(staged[number]);
     }
-    Status written = Protect([&] { return writing.WriteStaged(number, std::move(segment)); });
+    Status written = Protect([&]() -> Status {
+      if (segment.room == nullptr) {
+        TSNAP_ASSIGN(segment, Parking::Land(TheParking(), number, stop));
+      }
+      return writing.WriteStaged(number, std::move(segment));
+    });
+    if (written.code() == Code::kCancelled) return CopyOf(cancelled);
     // At once: tasks that wait for bytes, and who copies them, would wait for what nobody writes.
     if (!written.ok()) Stop(CopyOf(written));
     return written;
@@ -182,6 +215,7 @@ struct StagedWrite::Shared {
 
   // Made in advance: a take can be cancelled when memory has run out.
   const Status cancelled{Code::kCancelled, "the take was cancelled"};
+  const bool parks;
   const std::shared_ptr<BufferPool> buffers;
   const std::shared_ptr<Timeline> timeline;
   const uint64_t transfer_bytes;
@@ -197,7 +231,8 @@ struct StagedWrite::Shared {
   struct Flying {
     size_t number = 0;
     StagedSegment segment;
-    std::unique_ptr<Gathering> gathering;  // gone before the room is
+    std::shared_ptr<Parking> parking;
+    std::unique_ptr<Gathering> gathering;  // gone before its room is
   };
   static constexpr size_t kMostFlying = 4;
   std::mutex flying_mutex;
@@ -206,13 +241,14 @@ struct StagedWrite::Shared {
   std::condition_variable changed;
   std::vector<StagedSegment> staged;  // guarded by mutex
   std::vector<char> ready;            // guarded by mutex
+  std::shared_ptr<Parking> parking;   // while something is parked; guarded by mutex
   bool may_write = false;             // guarded by mutex
   std::atomic<bool> stop{false};      // set with mutex held
   Status failure;                     // why it stopped; guarded by mutex
 };
 
-StagedWrite::StagedWrite(Engine& engine, WriteJob job)
-    : engine_(engine), shared_(std::make_shared<Shared>(std::move(job), engine)) {}
+StagedWrite::StagedWrite(Engine& engine, WriteJob job, bool parks)
+    : engine_(engine), shared_(std::make_shared<Shared>(std::move(job), engine, parks)) {}
 
 StagedWrite::~StagedWrite() = default;
 
@@ -227,7 +263,7 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
     engine.workers().NoteProgress();  // who waits for bytes is not hung
     return staged;
   };
-  Status status = Protect([&] { return shared->writing.Prepare(); });
+  Status status = Protect([&] { return shared->Prepare(); });
   if (status.ok() && threads == 1 && !progress) {
     for (size_t i = 0; i < count && status.ok(); ++i) status = Protect([&] { return stage(i); });
   } else if (status.ok()) {
@@ -256,6 +292,10 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
         writing.segment_count(), engine_.ConcurrencyFor(writing.store()),
         [shared](size_t number) { return shared->WriteOne(number); }, watch);
   });
+  if (!engine_.stuck()) {
+    writing.LetRoomsGo();
+    shared->SetParking(nullptr);
+  }
   if (!written.ok()) {
     shared->Stop(CopyOf(written));
     std::lock_guard lock(shared->mutex);

@@ -13,6 +13,7 @@
 
 namespace tsnap {
 
+class DeviceRoom;
 struct Mapping;
 
 // Used by one thread at a time. Several memories of several devices may meet in one queue.
@@ -23,6 +24,10 @@ class CopyQueue {
   // more, after the Wait for a mark that was set later.
   virtual Status Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) = 0;
   virtual Status Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan in) = 0;
+  // Begin copies within a device, into a room of its, and from there into a buffer.
+  virtual Status Park(const Mapping& mapping, uint64_t begin, uint64_t bytes,
+                      const DeviceRoom& room, uint64_t offset) = 0;
+  virtual Status Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) = 0;
   // Sets a mark behind everything begun so far. Marks grow.
   virtual Result<uint64_t> Mark() = 0;
   // Waits for what was begun before the mark. After a failure nothing of it is known to be there.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "stage/clipped_pieces.h"
+#include "stage/cuda_room.h"
 #include "stage/stager.h"
 
 namespace tsnap::cuda {
@@ -113,7 +114,7 @@ Status CudaQueue::Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) {
   ForEachPiece(layout.axes(), begin, begin + out.size(), [&](const LayoutPiece& piece) {
     ClippedPiece clipped;
     if (!copied.ok() || !Clip(layout, piece, &clipped)) return;
-    const Ends ends{true, out.data() + (clipped.offset - begin), AddressOf(clipped.memory)};
+    const Ends ends{Way::kToHost, out.data() + (clipped.offset - begin), AddressOf(clipped.memory)};
     copied = Copy(lane, ends, DeviceBox::Of({clipped.axes.data(), clipped.count}));
   });
   return copied;
@@ -132,14 +133,44 @@ Status CudaQueue::Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan 
   ForEachPiece(layout.axes(), begin, begin + in.size(), [&](const LayoutPiece& piece) {
     ClippedPiece clipped;
     if (!copied.ok() || !Clip(layout, piece, &clipped)) return;
-    const Ends ends{false, host + (clipped.offset - begin), AddressOf(clipped.memory)};
+    const Ends ends{Way::kToDevice, host + (clipped.offset - begin), AddressOf(clipped.memory)};
     copied = Copy(lane, ends, DeviceBox::Of({clipped.axes.data(), clipped.count}));
   });
   return copied;
 }
 
+Status CudaQueue::Park(const Mapping& mapping, uint64_t begin, uint64_t bytes,
+                       const DeviceRoom& room, uint64_t offset) {
+  TSNAP_ASSIGN(const Layout layout, Layout::Make(mapping));
+  TSNAP_TRY(CheckRange(layout, begin, bytes));
+  TSNAP_TRY(CheckInside(layout, mapping));
+  TSNAP_ASSIGN(Lane * lane, LaneFor(mapping.memory.data));
+  CurrentContext current(driver_);
+  TSNAP_TRY(current.Push(lane->context.get()));
+  const DeviceAddress to = static_cast<const CudaRoom&>(room).address() + offset;
+  Status begun;
+  ForEachPiece(layout.axes(), begin, begin + bytes, [&](const LayoutPiece& piece) {
+    ClippedPiece clipped;
+    if (!begun.ok() || !Clip(layout, piece, &clipped)) return;
+    const Ends ends{Way::kToRoom, nullptr, AddressOf(clipped.memory),
+                    to + (clipped.offset - begin)};
+    begun = Begin(lane, ends, DeviceBox::Of({clipped.axes.data(), clipped.count}));
+  });
+  return begun;
+}
+
+Status CudaQueue::Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) {
+  const DeviceAddress from = static_cast<const CudaRoom&>(room).address() + offset;
+  TSNAP_ASSIGN(Lane * lane, LaneFor(reinterpret_cast<const void*>(from)));
+  CurrentContext current(driver_);
+  TSNAP_TRY(current.Push(lane->context.get()));
+  lane->is_dirty = true;
+  return driver_.Check(driver_.MemcpyDtoHAsync(out.data(), from, out.size(), lane->stream),
+                       "copying device memory to the host");
+}
+
 Status CudaQueue::Copy(Lane* lane, const Ends& ends, const DeviceBox& box) {
-  const Route route = RouteOf(box, ends.to_host);
+  const Route route = RouteOf(box, ends.way == Way::kToHost);
   if (route == Route::kPitched) return Begin(lane, ends, box);
   TSNAP_TRY(lane->bounce.Allocate());
   return CopyThroughBounce(lane, ends, box, route);
@@ -157,34 +188,52 @@ Status CudaQueue::Begin(Lane* lane, const Ends& ends, const DeviceBox& box) {
 
 Status CudaQueue::BeginOne(Lane* lane, const Ends& ends, const PitchedShape& shape,
                            int64_t device_offset, int64_t host_offset) {
-  std::byte* host = ends.host_base + host_offset;
   const DeviceAddress device = ends.device_base + static_cast<DeviceAddress>(device_offset);
-  if (shape.is_contiguous() && ends.to_host)
-    return driver_.Check(driver_.MemcpyDtoHAsync(host, device, shape.width, lane->stream),
-                         "copying device memory to the host");
-  if (shape.is_contiguous())
-    return driver_.Check(driver_.MemcpyHtoDAsync(device, host, shape.width, lane->stream),
-                         "copying to device memory");
-  BoxCopy copy{};
-  copy.src_memory_type = ends.to_host ? kMemoryDevice : kMemoryHost;
-  copy.dst_memory_type = ends.to_host ? kMemoryHost : kMemoryDevice;
-  copy.src_pitch = ends.to_host ? shape.device_pitch : shape.host_pitch;
-  copy.src_height = ends.to_host ? shape.device_rows : shape.host_rows;
-  copy.dst_pitch = ends.to_host ? shape.host_pitch : shape.device_pitch;
-  copy.dst_height = ends.to_host ? shape.host_rows : shape.device_rows;
-  if (ends.to_host) {
-    copy.src_device = device;
-    copy.dst_host = host;
-  } else {
-    copy.src_host = host;
-    copy.dst_device = device;
+  std::byte* host = ends.way == Way::kToRoom ? nullptr : ends.host_base + host_offset;
+  const DeviceAddress room = ends.room_base + static_cast<DeviceAddress>(host_offset);
+  if (!shape.is_contiguous()) return BeginRows(lane, ends.way, shape, device, host, room);
+  switch (ends.way) {
+    case Way::kToHost:
+      return driver_.Check(driver_.MemcpyDtoHAsync(host, device, shape.width, lane->stream),
+                           "copying device memory to the host");
+    case Way::kToDevice:
+      return driver_.Check(driver_.MemcpyHtoDAsync(device, host, shape.width, lane->stream),
+                           "copying to device memory");
+    case Way::kToRoom:
+      break;
   }
+  return driver_.Check(driver_.MemcpyDtoDAsync(room, device, shape.width, lane->stream),
+                       "copying within device memory");
+}
+
+Status CudaQueue::BeginRows(Lane* lane, Way way, const PitchedShape& shape, DeviceAddress device,
+                            std::byte* host, DeviceAddress room) {
+  BoxCopy copy{};
   copy.width_bytes = shape.width;
   copy.height = shape.height;
   copy.depth = shape.depth;
-  return driver_.Check(
-      driver_.Memcpy3DAsync(&copy, lane->stream),
-      ends.to_host ? "copying rows of device memory to the host" : "copying rows to device memory");
+  if (way == Way::kToDevice) {
+    copy.src_memory_type = kMemoryHost;
+    copy.src_host = host;
+    copy.src_pitch = shape.host_pitch;
+    copy.src_height = shape.host_rows;
+    copy.dst_memory_type = kMemoryDevice;
+    copy.dst_device = device;
+    copy.dst_pitch = shape.device_pitch;
+    copy.dst_height = shape.device_rows;
+    return driver_.Check(driver_.Memcpy3DAsync(&copy, lane->stream),
+                         "copying rows to device memory");
+  }
+  copy.src_memory_type = kMemoryDevice;
+  copy.src_device = device;
+  copy.src_pitch = shape.device_pitch;
+  copy.src_height = shape.device_rows;
+  copy.dst_memory_type = way == Way::kToRoom ? kMemoryDevice : kMemoryHost;
+  copy.dst_host = host;
+  copy.dst_device = way == Way::kToRoom ? room : 0;
+  copy.dst_pitch = shape.host_pitch;
+  copy.dst_height = shape.host_rows;
+  return driver_.Check(driver_.Memcpy3DAsync(&copy, lane->stream), "copying rows of device memory");
 }
 
 // In parts that the bounce buffer holds.
@@ -216,9 +265,9 @@ Status CudaQueue::Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Ro
     bounced.axes[0] = {static_cast<int64_t>(box.device_span_bytes()), 1, 1};
     bounced.count = box.device_span_bytes() > 1 ? 1 : 0;
   }
-  const Ends to_bounce{ends.to_host, lane->bounce.data(), ends.device_base};
+  const Ends to_bounce{ends.way, lane->bounce.data(), ends.device_base};
   std::byte* host = ends.host_base + box.host_offset;
-  if (ends.to_host) {
+  if (ends.way == Way::kToHost) {
     TSNAP_TRY(Begin(lane, to_bounce, bounced));
     TSNAP_TRY(WaitForLane(lane));
     StridedCopy(host, lane->bounce.data(), {axes.data(), count});

@@ -21,6 +21,9 @@ class CudaQueue final : public CopyQueue {
 
   Status Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) override;
   Status Scatter(const Mapping& mapping, uint64_t begin, ConstByteSpan in) override;
+  Status Park(const Mapping& mapping, uint64_t begin, uint64_t bytes, const DeviceRoom& room,
+              uint64_t offset) override;
+  Status Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) override;
   Result<uint64_t> Mark() override;
   Status Wait(uint64_t mark) override;
 
@@ -30,11 +33,14 @@ class CudaQueue final : public CopyQueue {
     Lane* lane;
     Event event;
   };
-  // Where a box is copied; host_base and device_base are those of its offsets.
+  // Where a box is copied. Its offsets count from the bases; those of the host from that of the
+  // room where that is the other end.
+  enum class Way { kToHost, kToDevice, kToRoom };
   struct Ends {
-    bool to_host;
+    Way way;
     std::byte* host_base;
     DeviceAddress device_base;
+    DeviceAddress room_base = 0;
   };
 
   Result<Lane*> LaneFor(const void* pointer);
@@ -42,6 +48,8 @@ class CudaQueue final : public CopyQueue {
   Status Begin(Lane* lane, const Ends& ends, const DeviceBox& box);
   Status BeginOne(Lane* lane, const Ends& ends, const PitchedShape& shape, int64_t device_offset,
                   int64_t host_offset);
+  Status BeginRows(Lane* lane, Way way, const PitchedShape& shape, DeviceAddress device,
+                   std::byte* host, DeviceAddress room);
   Status CopyThroughBounce(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status WaitForLane(Lane* lane);

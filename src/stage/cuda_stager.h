@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stage/cuda_driver.h"
+#include "stage/cuda_room.h"
 #include "stage/stager.h"
 
 namespace tsnap::cuda {
@@ -19,6 +20,9 @@ class CudaStager final : public Stager {
   bool is_device() const override { return true; }
   Result<std::unique_ptr<CopyQueue>> MakeQueue() override;
   Result<std::shared_ptr<Pinner>> MakePinner(const void* memory) override;
+  Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes) override {
+    return CudaRoom::Make(driver_, memory, most_bytes);
+  }
 
  private:
   const Driver& driver_;

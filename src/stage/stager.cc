@@ -5,6 +5,7 @@
 #include <array>
 
 #include "stage/cuda_stager.h"
+#include "stage/device_room.h"
 #include "stage/host.h"
 
 namespace tsnap {
@@ -35,6 +36,10 @@ Result<std::unique_ptr<CopyQueue>> Stager::MakeQueue() {
 
 Result<std::shared_ptr<Pinner>> Stager::MakePinner(const void*) {
   return std::shared_ptr<Pinner>();
+}
+
+Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*, uint64_t) {
+  return std::unique_ptr<DeviceRoom>();
 }
 
 Result<Stager*> StagerFor(const void* pointer) {

@@ -15,6 +15,7 @@
 
 namespace tsnap {
 
+class DeviceRoom;
 class Pinner;
 
 // How an extent lies over user memory: both boxes in the object's index space.
@@ -50,6 +51,8 @@ class Stager {
   virtual Result<std::unique_ptr<CopyQueue>> MakeQueue();
   // Pins buffers for copies from and to the device that holds the memory; nullptr: nothing does.
   virtual Result<std::shared_ptr<Pinner>> MakePinner(const void* memory);
+  // Spare memory of that device, at most so many bytes; nullptr: there is none.
+  virtual Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes);
 };
 
 // The stager for the memory that a pointer names. The table of stagers; the result lives as long as

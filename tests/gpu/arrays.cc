@@ -275,6 +275,72 @@ void MemoryMayGoWhenAnAsyncTakeHasReturned() {
   }
 }
 
+// Spare device memory holds what was taken, as far as it goes: what the application does to its own afterwards is not in the
+// snapshot, whether all of it could wait there, some of it, or what lies on another GPU or on the host could not.
+void CopiesWaitInSpareDeviceMemory() {
+  const GpuContext gpu(0), other(1);
+  const int64_t count = 5 << 20;
+  const Folder folder(NewFolder());
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = 64 << 20;
+  Self context(&config);
+  for (const int32_t codec : {TSNAP_CODEC_NONE, TSNAP_CODEC_LZ4}) {
+    State state;
+    tsnap_request* request = nullptr;
+    const std::string url = folder / ("snap" + std::to_string(codec));
+    GpuMemory first(gpu, BytesOf(count)), rows(gpu, BytesOf(count)), column(gpu, BytesOf(count));
+    Floats host = Numbered(4);
+    {
+      const GpuMemory second(other, BytesOf(count));
+      first.Put(Numbered(1, count));
+      rows.Put(Numbered(2, count));
+      column.Put(Numbered(3, count));
+      second.Put(Numbered(5, count));
+      const tsnap_array arrays[] = {FloatsAt(first.data(), count), FloatsAt(second.data(), count), FloatsAt(host.data())};
+      CHECK_OK(tsnap_state_add_private(state, "first", &arrays[0]));
+      CHECK_OK(tsnap_state_add_private(state, "second", &arrays[1]));
+      CHECK_OK(tsnap_state_add_private(state, "host", &arrays[2]));
+      tsnap_array strided = TSNAP_ARRAY_INIT;   // an interior
+      strided.dtype = TSNAP_FLOAT32;
+      strided.ndim = 2;
+      strided.shape[0] = 1000;
+      strided.shape[1] = 2000;
+      strided.strides_bytes[0] = 4 * 2100;
+      strided.strides_bytes[1] = 4;
+      strided.data = rows.data();
+      CHECK_OK(tsnap_state_add_private(state, "rows", &strided));
+      strided.shape[1] = 1;   // every thousandth
+      strided.strides_bytes[0] = 4000;
+      strided.data = column.data();
+      CHECK_OK(tsnap_state_add_private(state, "column", &strided));
+      tsnap_take_options options = Quick(codec);
+      options.device_staging = TSNAP_ON;
+      CHECK_OK(tsnap_take_async(context, url.c_str(), state, &options, &request));
+      for (const GpuMemory* memory : std::initializer_list<const GpuMemory*>{&first, &rows, &column, &second})
+        memory->Put(Floats(static_cast<size_t>(count)));
+      host.assign(host.size(), 0);
+    }
+    CHECK_OK(tsnap_request_wait(request));
+    tsnap_request_free(&request);
+    CHECK(Stored(url, "0/first", count) == Numbered(1, count));
+    CHECK(Stored(url, "0/second", count) == Numbered(5, count));
+    CHECK(Stored(url, "0/host") == Numbered(4));
+    first.Put(Floats(static_cast<size_t>(count)));
+    Opened snapshot(url);
+    CHECK_OK(tsnap_snapshot_verify(snapshot, nullptr, nullptr));
+    Floats found(2000000);
+    tsnap_array target = FloatsAt(found.data(), 0);
+    target.ndim = 2;
+    target.shape[0] = 1000;
+    target.shape[1] = 2000;
+    CHECK_OK(tsnap_read(snapshot, "0/rows", &target, nullptr));
+    for (size_t i = 0; i < found.size(); ++i) CHECK(found[i] == 2 + static_cast<float>(i / 2000 * 2100 + i % 2000));
+    target.shape[1] = 1;
+    CHECK_OK(tsnap_read(snapshot, "0/column", &target, nullptr));
+    for (size_t i = 0; i < 1000; ++i) CHECK(found[i] == 3 + static_cast<float>(i * 1000));
+  }
+}
+
 // The same context of tsnap serves an application that makes its GPU's anew.
 void ContextsMayComeAndGoBetweenTakes() {
   const Folder folder(NewFolder());
@@ -433,6 +499,7 @@ int Run(int argc, char** argv) {
                   {"work_on_pinned_memory_is_waited_for", WorkOnPinnedMemoryIsWaitedFor},
                   {"the_callers_context_stays_current", TheCallersContextStaysCurrent},
                   {"memory_may_go_when_an_async_take_has_returned", MemoryMayGoWhenAnAsyncTakeHasReturned},
+                  {"copies_wait_in_spare_device_memory", CopiesWaitInSpareDeviceMemory},
                   {"contexts_may_come_and_go_between_takes", ContextsMayComeAndGoBetweenTakes},
                   {"budgets_smaller_than_the_arrays_are_kept", BudgetsSmallerThanTheArraysAreKept},
                   {"boxes_are_read_into_device_memory", BoxesAreReadIntoDeviceMemory},

@@ -164,8 +164,10 @@ class Job {
       if (rows[i] != wanted[i] || rows[i + 1] != wanted[i + 1]) return false;
     return true;
   }
+  void Park() { parks_ = true; }
   int32_t Take(const std::string& name, bool async, bool content = false) {
     tsnap_take_options options = Quick();
+    options.device_staging = parks_ ? TSNAP_ON : TSNAP_OFF;
     options.overwrite = TSNAP_ON;
     options.chunk_bytes = 700000;   // several transfers
     if (content) options.verify_replicated = TSNAP_REPLICATED_CHECK_CONTENT;
@@ -194,6 +196,7 @@ class Job {
   Folder folder_;
   State state_;
   tsnap_context* context_ = nullptr;
+  bool parks_ = false;
 };
 
 // Everything that tsnap calls; what gives memory may fail without harm.
@@ -203,7 +206,8 @@ const std::map<std::string, bool>& Functions() {
       {"cuStreamCreate", false},         {"cuEventCreate", false},       {"cuEventRecord", false},
       {"cuEventSynchronize", false},     {"cuMemcpyDtoHAsync_v2", false}, {"cuMemcpyHtoDAsync_v2", false},
       {"cuMemcpy3DAsync_v2", false},     {"cuStreamDestroy_v2", true},   {"cuEventDestroy_v2", true},
-      {"cuMemHostRegister_v2", true},    {"cuMemHostUnregister", true},
+      {"cuMemHostRegister_v2", true},    {"cuMemHostUnregister", true},  {"cuMemcpyDtoDAsync_v2", false},
+      {"cuMemAlloc_v2", true},           {"cuMemGetInfo_v2", true},      {"cuMemFree_v2", true},
   };
   return *functions;
 }
@@ -235,9 +239,10 @@ void FailEachCall(Job& job, Step step, After after) {
 }
 
 // A take commits all or nothing, and the next one is right.
-void EachCallOfATakeMayFail(bool async, bool content) {
+void EachCallOfATakeMayFail(bool async, bool content, bool parks = false) {
   TheStandIn();
   Job job;
+  if (parks) job.Park();
   job.Fill(1);
   FailEachCall(
       job, [&] { return job.Take("snap", async, content); },
@@ -279,6 +284,45 @@ void EachCallOfAReadMayFail() {
       });
 }
 
+// An asynchronous take with spare device memory copies nothing to the host before it returns, and gives everything back.
+void ParkedSegmentsLeaveTheDeviceLater() {
+  const Cuda& cuda = TheStandIn();
+  const GpuContext gpu;
+  const size_t bytes = 30 << 20;
+  const GpuMemory memory(gpu, bytes);
+  memory.Put(Pattern(bytes, 1));
+  const Folder folder(NewFolder());
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = 64 << 20;
+  Self context(&config);
+  State state;
+  const tsnap_array array = BytesAt(memory, 0, bytes);
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  // How it can go: all fits; the device has nothing; it does not say; a part fits.
+  for (const char* fail : {"", "cuMemAlloc_v2:1", "cuMemGetInfo_v2:1", "some"}) {
+    Where() = fail;
+    const bool some = std::strcmp(fail, "some") == 0;
+    setenv("TSNAP_FAKE_CUDA_MEMORY_MIB", some ? "104" : "512", 1);   // 64 MiB are the application's
+    cuda.Arm(some ? "" : fail);
+    tsnap_take_options options = Quick();
+    options.overwrite = TSNAP_ON;
+    options.device_staging = TSNAP_ON;
+    tsnap_request* request = nullptr;
+    CHECK_OK(tsnap_take_async(context, (folder / "snap").c_str(), state, &options, &request));
+    if (*fail == '\0') CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 4);
+    if (some) CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 0 && cuda.Count("cuMemcpyDtoHAsync_v2") > 0);
+    if (*fail != '\0' && !some) CHECK_SAME_INT(cuda.Count("cuMemcpyDtoDAsync_v2"), 0);
+    CHECK_OK(tsnap_request_wait(request));
+    CHECK_SAME_INT(cuda.Count("allocated"), 1);   // the array
+    CheckNothingIsLeft(cuda);
+    tsnap_request_free(&request);
+    cuda.Arm("");
+    memory.Put(Bytes(bytes));
+    CHECK_OK(tsnap_restore(context, (folder / "snap").c_str(), state, nullptr));
+    CHECK(memory.Values<uint8_t>() == Pattern(bytes, 1));
+  }
+}
+
 // Where the system pins nothing, everything works, slower.
 void WithoutPinnedMemoryCopiesArePageable() {
   const Cuda& cuda = TheStandIn();
@@ -304,6 +348,8 @@ int Run(int argc, char** argv) {
                   {"each_call_of_a_take_may_fail", [] { EachCallOfATakeMayFail(false, false); }},
                   {"each_call_of_a_take_with_contents_compared_may_fail", [] { EachCallOfATakeMayFail(false, true); }},
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
+                  {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
+                  {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
                   {"each_call_of_a_restore_may_fail", EachCallOfARestoreMayFail},
                   {"each_call_of_a_read_may_fail", EachCallOfAReadMayFail},
                   {"without_pinned_memory_copies_are_pageable", WithoutPinnedMemoryCopiesArePageable}});
