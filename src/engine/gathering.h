@@ -29,6 +29,7 @@ class Gathering {
   // Returns when all that was begun for bytes of the buffer before `end` is there.
   Status Await(uint64_t end);
   Status AwaitAll();
+  bool has_begun() const { return queue_.has_value(); }
 
  private:
   struct Step {

@@ -61,6 +61,14 @@ struct StagedWrite::Shared {
         staged(writing.segment_count()),
         ready(writing.segment_count(), 0) {}
 
+  // A segment whose copies are under way, and the room that they go to.
+  struct Flying {
+    size_t number = 0;
+    StagedSegment segment;
+    std::shared_ptr<Parking> parking;
+    std::unique_ptr<Gathering> gathering;  // gone before its room is
+  };
+
   // Nobody waits any more, for bytes or for memory. The first reason stands.
   void Stop(Status reason) {
     {
@@ -96,20 +104,24 @@ struct StagedWrite::Shared {
       std::lock_guard lock(reserving);
       if (stop) return Status::Ok();
       number = next++;
+      if (next == ready.size()) keeps_none_back = true;
       if (here != nullptr && here->holds(number)) {
         // Needs no room.
-      } else if (Status reserved = ReserveRoom(number, here.get(), &segment, report); !reserved.ok()) {
+      } else if (Status reserved = ReserveRoom(number, here.get(), &segment, report);
+                 !reserved.ok()) {
         return reserved.code() == Code::kCancelled ? Status::Ok() : std::move(reserved);
       }
     }
     auto gathering = writing.NewGathering();
     TSNAP_TRY(segment.room == nullptr ? here->Park(number, gathering.get())
                                       : writing.Stage(number, segment, gathering.get()));
+    Flying copies{number, std::move(segment), here, std::move(gathering)};
+    if (!copies.gathering->has_begun()) return HandOver(std::move(copies));
     {
       std::lock_guard lock(flying_mutex);
-      flying.push_back({number, std::move(segment), here, std::move(gathering)});
+      flying.push_back(std::move(copies));
     }
-    return FinishFlying(over_budget ? 0 : kMostFlying);
+    return FinishFlying(keeps_none_back ? 0 : kMostFlying);
   }
 
   // The segment's part of a room; reserving is held.
@@ -137,13 +149,19 @@ struct StagedWrite::Shared {
         oldest = std::move(flying.front());
         flying.pop_front();
       }
-      TSNAP_TRY(writing.FinishStaging(oldest.number, oldest.gathering.get()));
-      oldest.gathering.reset();
-      std::lock_guard lock(mutex);
-      staged[oldest.number] = std::move(oldest.segment);
-      ready[oldest.number] = 1;
-      changed.notify_all();
+      TSNAP_TRY(HandOver(std::move(oldest)));
     }
+  }
+
+  // To the other half, when the copies are there.
+  Status HandOver(Flying copies) {
+    TSNAP_TRY(writing.FinishStaging(copies.number, copies.gathering.get()));
+    copies.gathering.reset();
+    std::lock_guard lock(mutex);
+    staged[copies.number] = std::move(copies.segment);
+    ready[copies.number] = 1;
+    changed.notify_all();
+    return Status::Ok();
   }
 
   // Room for this segment, and for as many of the next as fit into one buffer.
@@ -170,7 +188,7 @@ struct StagedWrite::Shared {
     double none = 0;
     Result<BufferPool::Lease> room = buffers->Reserve(bytes, at_once, &none);
     if (room.ok() || room.status().code() != Code::kCancelled) return room;
-    over_budget = true;
+    over_budget = keeps_none_back = true;
     {
       std::lock_guard lock(mutex);
       may_write = true;
@@ -226,14 +244,10 @@ struct StagedWrite::Shared {
   size_t next = 0;                           // guarded by reserving
   std::shared_ptr<StagingRoom> open_room;    // of the last segment, with the next; so is it
   uint64_t open_offset = 0, open_bytes = 0;  // what is left of it; so are they
-  std::atomic<bool> over_budget{false};      // set with reserving held; the report is guarded by it
-  // Segments whose copies are under way, and the room that they go to.
-  struct Flying {
-    size_t number = 0;
-    StagedSegment segment;
-    std::shared_ptr<Parking> parking;
-    std::unique_ptr<Gathering> gathering;  // gone before its room is
-  };
+  bool over_budget = false;                  // guarded by reserving, as the report is
+  // No copies are left under way for the next segment to wait for: there is no memory for it, or no
+  // such segment. Set with reserving held.
+  std::atomic<bool> keeps_none_back{false};
   static constexpr size_t kMostFlying = 4;
   std::mutex flying_mutex;
   std::deque<Flying> flying;  // guarded by flying_mutex
@@ -271,7 +285,6 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
     watch.stall_seconds = std::numeric_limits<double>::infinity();  // the other half has a watch
     status = Protect([&] { return engine_.stagers().Run(count, threads, stage, watch); });
   }
-  if (status.ok()) status = Protect([&] { return shared->FinishFlying(0); });
   shared->LetSourcesGo();
   report->copied_bytes = shared->writing.meter().staged_bytes;
   if (!status.ok()) shared->Stop(std::move(status));
