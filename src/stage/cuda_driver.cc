@@ -1,8 +1,10 @@
 // A driver that the application did not load has no memory to tell about: RTLD_NOLOAD finds what is
-// there, under the name that every CUDA program and runtime loads, and brings nothing in.
+// there, under the name that every CUDA program and runtime loads, and brings nothing in. It also
+// searches the file system, so it is asked only when a library has come since the last time.
 #include "stage/cuda_driver.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -20,6 +22,7 @@ std::atomic<const Driver*> found{nullptr};
 
 struct Search {
   std::mutex mutex;
+  uint64_t seen = 0;  // how many libraries had been loaded when it was last asked; guarded by mutex
   bool unusable = false;  // a library is there that lacks something; guarded by mutex
   std::string why;        // guarded by mutex
 };
@@ -28,6 +31,19 @@ struct Search {
 Search& TheSearch() {
   static Search* const search = new Search;
   return *search;
+}
+
+// How many libraries the process has loaded in its life: what the linker tells with the first of
+// them.
+uint64_t LoadedSoFar() {
+  uint64_t adds = 0;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* out) {
+        *static_cast<uint64_t*>(out) = info->dlpi_adds;
+        return 1;
+      },
+      &adds);
+  return adds;
 }
 
 void* OpenLibrary(std::string* why) {
@@ -54,6 +70,9 @@ const char* Load(void* library, Driver* driver) {
 
 void Look(Search* search) {
   if (found.load(std::memory_order_acquire) != nullptr || search->unusable) return;
+  const uint64_t loaded = LoadedSoFar();
+  if (loaded == search->seen) return;
+  search->seen = loaded;
   void* library = OpenLibrary(&search->why);
   if (library == nullptr) return;
   auto* driver = new Driver;  // for the rest of the process, as the library is

@@ -489,6 +489,21 @@ void AddressesThatNobodyReachesAreRefused() {
   CHECK_CODE(TakeQuick(context, folder / "snap", state), TSNAP_E_UNSUPPORTED);
   CHECK_SAYS("object a");
   CHECK_SAYS("the CUDA driver does not know that address");
+
+  // Also as one of many, the last of which are looked at in another way.
+  std::vector<uint8_t> pages(1000 * 4096);
+  State many;
+  for (int i = 0; i < 1000; ++i) {
+    void* at = i == 700 ? nowhere : &pages[static_cast<size_t>(i) * 4096];
+    const tsnap_array one = Line(TSNAP_INT32, at, 10);
+    char name[16];
+    std::snprintf(name, sizeof name, "m%04d", i);
+    CHECK_OK(tsnap_state_add_private(many, name, &one));
+  }
+  CHECK_CODE(TakeQuick(context, folder / "snap", many), TSNAP_E_UNSUPPORTED);
+  CHECK_SAYS("object m0700");
+  CHECK_OK(tsnap_state_remove(many, "m0700"));
+  CHECK_OK(TakeQuick(context, folder / "snap", many));
 }
 
 int Run(int argc, char** argv) {
