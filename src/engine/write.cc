@@ -116,8 +116,9 @@ struct StagedWrite::Shared {
     TSNAP_TRY(segment.room == nullptr ? here->Park(number, gathering.get())
                                       : writing.Stage(number, segment, gathering.get()));
     Flying copies{number, std::move(segment), here, std::move(gathering)};
-    if (!copies.gathering->has_begun()) return HandOver(std::move(copies));
-    {
+    if (!copies.gathering->has_begun()) {
+      TSNAP_TRY(HandOver(std::move(copies)));
+    } else {
       std::lock_guard lock(flying_mutex);
       flying.push_back(std::move(copies));
     }

@@ -259,6 +259,9 @@ void MemoryMayGoWhenAnAsyncTakeHasReturned() {
     State state;
     tsnap_request* request = nullptr;
     const std::string url = folder / ("snap" + std::to_string(codec));
+    Floats last(8 * kCount, 2);   // of the host, and behind the others: they are waited for all the same
+    const tsnap_array host = FloatsAt(last.data(), 8 * kCount);
+    CHECK_OK(tsnap_state_add_private(state, "z", &host));
     {
       const GpuContext gpu;
       const GpuMemory memory(gpu, BytesOf(8 * kCount));
@@ -272,6 +275,7 @@ void MemoryMayGoWhenAnAsyncTakeHasReturned() {
     CHECK_OK(tsnap_request_wait(request));
     tsnap_request_free(&request);
     CHECK(Stored(url, "0/a", 8 * kCount) == Numbered(3, 8 * kCount));
+    CHECK(Stored(url, "0/z", 8 * kCount) == last);
   }
 }
 
