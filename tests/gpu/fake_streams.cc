@@ -131,6 +131,7 @@ void Handles::Remove(Context* context) {
   }
   context->legacy.reset();
   contexts_.erase(context);
+  gone_.push_back(context);
 }
 
 bool Handles::IsAlive(const Context* context) {

@@ -84,6 +84,7 @@ class Handles {
  private:
   std::mutex mutex_;
   std::set<Context*> contexts_;
+  std::vector<Context*> gone_;
   std::set<Stream*> streams_;
   std::set<Event*> events_;
 };

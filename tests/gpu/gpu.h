@@ -63,11 +63,12 @@ struct Cuda {
 inline const Cuda& TheCuda() {
   static const Cuda cuda = [] {
     const char* stand_in = std::getenv("TSNAP_TEST_STAND_IN");
-    const char* library = std::getenv("TSNAP_TEST_REAL_CUDA") != nullptr || stand_in == nullptr ? "libcuda.so.1" : stand_in;
+    const bool real = std::getenv("TSNAP_TEST_REAL_CUDA") != nullptr || stand_in == nullptr;
+    const char* library = real ? "libcuda.so.1" : stand_in;
     void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
       std::fprintf(stderr, "no CUDA driver: %s\n", dlerror());
-      std::_Exit(kSkipped);
+      std::_Exit(real ? kSkipped : 1);
     }
     Cuda found{};
     const auto load = [&](auto& function, const char* symbol) {
