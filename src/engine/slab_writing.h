@@ -5,6 +5,7 @@
 // segment, once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -85,6 +86,12 @@ struct StagedSegment {
   std::shared_ptr<StagingRoom> room;
   uint64_t offset = 0, bytes = 0;
 };
+
+// What lies between the pieces of a segment is zeros.
+inline void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
+  std::fill(buffer.begin() + static_cast<ptrdiff_t>(begin),
+            buffer.begin() + static_cast<ptrdiff_t>(end), std::byte{0});
+}
 
 class SlabWriting {
  public:
