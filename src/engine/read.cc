@@ -20,6 +20,10 @@ namespace tsnap {
 
 namespace {
 
+// What is copied to a device at a time at least: the wait for it costs more than bytes that have
+// left the cache.
+constexpr uint64_t kLeastDeviceStepBytes = 1 << 20;
+
 // A run of blocks of one item's extent.
 struct BlockRun {
   uint32_t item = 0;
@@ -129,6 +133,7 @@ class Reading {
       pins = true;
       TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner, stager->MakePinner(item.memory.data));
       pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
+      step_bytes_ = std::max(step_bytes_, std::min(transfer_bytes_, kLeastDeviceStepBytes));
     }
     return Status::Ok();
   }
@@ -369,7 +374,7 @@ class Reading {
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
   const uint64_t transfer_bytes_;
-  const uint64_t step_bytes_;     // one call to the store
+  uint64_t step_bytes_;           // one call to the store
   const uint64_t ahead_bytes_;    // announced beyond the fetch that begins
   std::vector<Stager*> stagers_;  // of the items
   BufferPool::Pinning pinning_;   // while something of them lies on a device
