@@ -120,7 +120,7 @@ meson_tests() {
 
 # What the sanitizers look at in every run: the core without MPI. Criterion's own allocator does not start under the thread
 # sanitizer, so there it is the suites of plain programs.
-asan_suites="unit contract fault-core"
+asan_suites="unit contract fault-core gpu"
 tsan_suites="api"
 
 build_sanitized() { # build_sanitized NAME SANITIZERS SUITE...
