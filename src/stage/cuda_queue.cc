@@ -315,6 +315,8 @@ Status CudaQueue::Wait(uint64_t mark) {
     if (one.ok())
       one = driver_.Check(driver_.EventSynchronize(marked.event),
                           "waiting for copies of device memory");
+    // Nobody knows whether the copies are over: the next mark stands for them as well.
+    if (!one.ok()) marked.lane->is_dirty = true;
     if (waited.ok()) waited = std::move(one);
     marked.lane->events.push_back(marked.event);
   }
