@@ -27,6 +27,7 @@ Status SlabWriting::Prepare() {
 
 uint64_t SlabWriting::DeviceBytes(size_t number) const {
   const Segment& segment = plan_.segments[number];
+  if (IsWritten(segment)) return 0;
   const auto pieces = PiecesOf(segment);
   const bool all = std::all_of(pieces.begin(), pieces.end(),
                                [&](const Piece& piece) { return StagerOf(piece)->is_device(); });

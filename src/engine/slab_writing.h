@@ -88,6 +88,7 @@ class StagingRoom {
 struct StagedSegment {
   std::shared_ptr<StagingRoom> room;
   uint64_t offset = 0, bytes = 0;
+  bool is_parked = false;  // on its device instead: see Parking
 };
 
 // What lies between the pieces of a segment is zeros.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -105,7 +105,8 @@ struct StagedWrite::Shared {
       if (stop) return Status::Ok();
       number = next++;
       if (next == ready.size()) keeps_none_back = true;
-      if (here != nullptr && here->holds(number)) {
+      segment.is_parked = here != nullptr && here->holds(number);
+      if (segment.is_parked) {
         // Needs no room.
       } else if (Status reserved = ReserveRoom(number, here.get(), &segment, report);
                  !reserved.ok()) {
@@ -113,8 +114,8 @@ struct StagedWrite::Shared {
       }
     }
     auto gathering = writing.NewGathering();
-    TSNAP_TRY(segment.room == nullptr ? here->Park(number, gathering.get())
-                                      : writing.Stage(number, segment, gathering.get()));
+    TSNAP_TRY(segment.is_parked ? here->Park(number, gathering.get())
+                                : writing.Stage(number, segment, gathering.get()));
     Flying copies{number, std::move(segment), here, std::move(gathering)};
     if (!copies.gathering->has_begun()) {
       TSNAP_TRY(HandOver(std::move(copies)));
@@ -202,7 +203,7 @@ struct StagedWrite::Shared {
 
   // After this nothing of the user's is touched any more, however the copying ended.
   void LetSourcesGo() {
-    std::deque<Flying> left;
+    std::list<Flying> left;
     {
       std::lock_guard lock(flying_mutex);
       left.swap(flying);
@@ -221,7 +222,7 @@ struct StagedWrite::Shared {
       segment = std::move(staged[number]);
     }
     Status written = Protect([&]() -> Status {
-      if (segment.room == nullptr) {
+      if (segment.is_parked) {
         TSNAP_ASSIGN(segment, Parking::Land(TheParking(), number, stop));
       }
       return writing.WriteStaged(number, std::move(segment));
@@ -251,7 +252,7 @@ struct StagedWrite::Shared {
   std::atomic<bool> keeps_none_back{false};
   static constexpr size_t kMostFlying = 4;
   std::mutex flying_mutex;
-  std::deque<Flying> flying;  // guarded by flying_mutex
+  std::list<Flying> flying;  // guarded by flying_mutex; moved without memory
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<StagedSegment> staged;  // guarded by mutex

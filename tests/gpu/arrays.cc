@@ -145,28 +145,29 @@ bool AllAre(const std::vector<uint8_t>& bytes, uint8_t value) {
 }
 
 // What the application has given its GPU to do is done before the memory is read, or written: by default, and by its stream.
-void WorkBeforeTheCallIsWaitedFor() {
+void WorkBeforeTheCallIsWaitedFor(const char* name, int32_t codec) {
+  constexpr int64_t kBytes = 100000;   // enough to be compressed in an HDF5 file
   const GpuContext gpu;
   const GpuStream stream(gpu);
-  const GpuMemory memory(gpu, 40000), copy(gpu, 40000);
+  const GpuMemory memory(gpu, kBytes), copy(gpu, kBytes);
   const Folder folder(NewFolder());
-  const std::string url = folder / "snap";
+  const std::string url = folder / name;
   Self context;
   State state;
-  const tsnap_array array = Line(TSNAP_UINT8, memory.data(), 40000);
+  const tsnap_array array = Line(TSNAP_UINT8, memory.data(), kBytes);
   CHECK_OK(tsnap_state_add_replicated(state, "a", &array));
   uint8_t value = 1;
   for (const bool named : {false, true}) {
     for (int way = 0; way < 3; ++way) {   // take, in the background, with contents compared
       KeepBusy(gpu, stream, memory, ++value);
-      tsnap_take_options options = Quick();
+      tsnap_take_options options = Quick(codec);
       options.overwrite = TSNAP_ON;
       options.cuda_stream = named ? stream.handle() : nullptr;
       if (way == 2) options.verify_replicated = TSNAP_REPLICATED_CHECK_CONTENT;
       CHECK_OK(TakeEither(way == 1, context, url, state, options));
-      std::vector<uint8_t> stored(40000);
+      std::vector<uint8_t> stored(kBytes);
       Opened snapshot(url);
-      const tsnap_array target = Line(TSNAP_UINT8, stored.data(), 40000);
+      const tsnap_array target = Line(TSNAP_UINT8, stored.data(), kBytes);
       CHECK_OK(tsnap_read(snapshot, "a", &target, nullptr));
       CHECK_TEXT(AllAre(stored, value), std::to_string(stored[0]));
     }
@@ -180,7 +181,7 @@ void WorkBeforeTheCallIsWaitedFor() {
     tsnap_read_options read = TSNAP_READ_OPTIONS_INIT;
     read.cuda_stream = named ? stream.handle() : nullptr;
     KeepBusy(gpu, stream, copy, 255);
-    const tsnap_array target = Line(TSNAP_UINT8, copy.data(), 40000);
+    const tsnap_array target = Line(TSNAP_UINT8, copy.data(), kBytes);
     CHECK_OK(tsnap_read(snapshot, "a", &target, &read));
     CHECK(AllAre(copy.Values<uint8_t>(), value));
   }
@@ -514,7 +515,9 @@ int Run(int argc, char** argv) {
   return RunCase(argc, argv,
                  {{"kinds_of_memory_meet_in_one_state", KindsOfMemoryMeetInOneState},
                   {"memory_without_a_context_says_what_it_needs", MemoryWithoutAContextSaysWhatItNeeds},
-                  {"work_before_the_call_is_waited_for", WorkBeforeTheCallIsWaitedFor},
+                  {"work_before_the_call_is_waited_for", [] { WorkBeforeTheCallIsWaitedFor("snap", TSNAP_CODEC_NONE); }},
+                  {"work_before_the_call_is_waited_for_in_hdf5_files",
+                   [] { WorkBeforeTheCallIsWaitedFor("snap.h5", TSNAP_CODEC_DEFLATE); }},
                   {"work_on_pinned_memory_is_waited_for", WorkOnPinnedMemoryIsWaitedFor},
                   {"the_callers_context_stays_current", TheCallersContextStaysCurrent},
                   {"memory_may_go_when_an_async_take_has_returned", MemoryMayGoWhenAnAsyncTakeHasReturned},

@@ -119,7 +119,7 @@ Context* Handles::Add(int device, bool is_primary) {
 
 // Its streams and events go with it. The object stays, so that no other context gets its address.
 void Handles::Remove(Context* context) {
-  for (Stream* stream : StreamsOf(context)) Remove(stream);
+  for (const auto& stream : StreamsOf(context)) Remove(stream.get());
   const std::lock_guard lock(mutex_);
   for (auto it = events_.begin(); it != events_.end();) {
     if ((*it)->context() == context) {
@@ -140,18 +140,19 @@ bool Handles::IsAlive(const Context* context) {
 }
 
 Stream* Handles::AddStream(Context* context) {
-  auto* stream = new Stream(context);
+  auto stream = std::make_shared<Stream>(context);
   const std::lock_guard lock(mutex_);
-  streams_.insert(stream);
-  return stream;
+  return streams_.emplace(stream.get(), stream).first->first;
 }
 
+// It ends with the last that waits for it.
 void Handles::Remove(Stream* stream) {
-  {
-    const std::lock_guard lock(mutex_);
-    streams_.erase(stream);
+  std::shared_ptr<Stream> gone;
+  const std::lock_guard lock(mutex_);
+  if (const auto it = streams_.find(stream); it != streams_.end()) {
+    gone = std::move(it->second);
+    streams_.erase(it);
   }
-  delete stream;
 }
 
 Stream* Handles::CheckStream(void* handle, const char* function) {
@@ -181,10 +182,10 @@ Event* Handles::CheckEvent(void* handle, const char* function) {
   return event;
 }
 
-std::vector<Stream*> Handles::StreamsOf(const Context* context) {
-  std::vector<Stream*> found;
+std::vector<std::shared_ptr<Stream>> Handles::StreamsOf(const Context* context) {
+  std::vector<std::shared_ptr<Stream>> found;
   const std::lock_guard lock(mutex_);
-  for (Stream* stream : streams_)
+  for (const auto& [handle, stream] : streams_)
     if (stream->context() == context) found.push_back(stream);
   return found;
 }
@@ -201,7 +202,7 @@ size_t Handles::event_count() {
 
 void WaitForAll(const Context* context) {
   context->legacy->Wait();
-  for (Stream* stream : TheHandles().StreamsOf(context)) stream->Wait();
+  for (const auto& stream : TheHandles().StreamsOf(context)) stream->Wait();
 }
 
 }  // namespace fake

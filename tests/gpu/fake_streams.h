@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -77,7 +78,7 @@ class Handles {
   Event* AddEvent(Context* context);
   void Remove(Event* event);
   Event* CheckEvent(void* handle, const char* function);
-  std::vector<Stream*> StreamsOf(const Context* context);
+  std::vector<std::shared_ptr<Stream>> StreamsOf(const Context* context);
   size_t stream_count();
   size_t event_count();
 
@@ -85,7 +86,7 @@ class Handles {
   std::mutex mutex_;
   std::set<Context*> contexts_;
   std::vector<Context*> gone_;
-  std::set<Stream*> streams_;
+  std::map<Stream*, std::shared_ptr<Stream>> streams_;
   std::set<Event*> events_;
 };
 
