@@ -55,7 +55,7 @@ void OneType(Dtype dtype, T value) {
   CHECK(snapshot["0/line"].read<T>() == line);
   CHECK(snapshot["many"].dtype() == dtype && snapshot["many"].kind() == Kind::replicated);
   CHECK(snapshot["many"].item_bytes() == static_cast<std::int64_t>(sizeof(T)));
-  remove("mem://one_type");
+  tsnap::remove("mem://one_type");
 }
 
 void EveryElementType() {
@@ -301,7 +301,7 @@ void OneEngine(Engine engine) {
   CHECK(a == untouched_normal(untouched) && b == untouched_normal(untouched) && c == untouched());   // the take changed nothing
   context.restore("mem://engine", state);
   CHECK(normal(engine) == a && normal(engine) == b && engine() == c);
-  remove("mem://engine");
+  tsnap::remove("mem://engine");
 }
 
 struct Counter {   // an engine without << and >>
