@@ -82,18 +82,18 @@ struct Config {
   int staging_threads = 0;
   Seconds collective_timeout{0};  // wait for other ranks
   Seconds io_timeout{0};          // without any progress
-  std::optional<bool> direct_io;
+  std::optional<bool> direct_io = {};
   LogLevel log_level = LogLevel::by_default;
-  std::function<void(LogLevel, std::string_view)> log;
-  std::string s3_endpoint;
-  std::string s3_region;
-  std::string s3_access_key;
-  std::string s3_secret_key;
-  std::string s3_session_token;
-  std::string ca_file;
+  std::function<void(LogLevel, std::string_view)> log = {};
+  std::string s3_endpoint = {};
+  std::string s3_region = {};
+  std::string s3_access_key = {};
+  std::string s3_secret_key = {};
+  std::string s3_session_token = {};
+  std::string ca_file = {};
   std::uint64_t staging_prefault_bytes = 0;
-  std::filesystem::path trace;
-  std::function<void(const Event &)> event;
+  std::filesystem::path trace = {};
+  std::function<void(const Event &)> event = {};
 };
 
 // A place: a path or a URL. A program passes a text or a std::filesystem::path.

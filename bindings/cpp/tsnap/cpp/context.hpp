@@ -49,8 +49,8 @@ struct TakeOptions {
   bool sync = true;
   std::uint64_t chunk_bytes = 0;
   std::uint64_t slab_bytes = 0;
-  std::string metadata;
-  Progress progress;
+  std::string metadata = {};
+  Progress progress = {};
 };
 
 enum class NewRanks : std::int32_t {
@@ -69,15 +69,15 @@ struct RestoreOptions {
   NewRanks new_ranks = NewRanks::error;
   LostRanks lost_ranks = LostRanks::error;
   bool verify = true;
-  Progress progress;
+  Progress progress = {};
 };
 
 // What a restore found on this rank: paths.
 struct Report {
-  std::vector<std::string> missing;       // registered but not stored
-  std::vector<std::string> unexpected;    // stored but not asked for
-  std::vector<std::string> mismatched;    // of another shape, dtype or kind
-  std::vector<std::string> not_restored;  // whose contents are now undefined or unchanged
+  std::vector<std::string> missing = {};       // registered but not stored
+  std::vector<std::string> unexpected = {};    // stored but not asked for
+  std::vector<std::string> mismatched = {};    // of another shape, dtype or kind
+  std::vector<std::string> not_restored = {};  // whose contents are now undefined or unchanged
 };
 
 // Of the last take or restore that has ended, on this rank.

@@ -19,9 +19,9 @@ namespace tsnap {
 struct CopyOptions {
   bool overwrite = false;  // replace another snapshot that is there
   bool verify = false;     // read back before the copy is committed
-  std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;
-  Config from_config;  // how from is reached
-  Config to_config;    // how to is, and what else there is to say
+  std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress = {};
+  Config from_config = {};  // how from is reached
+  Config to_config = {};    // how to is, and what else there is to say
 };
 
 struct CopyResult {
@@ -77,7 +77,7 @@ inline void remove(const Url &url, Config config = {}) {
 struct GcOptions {
   Seconds min_age{0};    // 0 = TSNAP_GC_AGE_SECONDS in the environment, or a day
   bool dry_run = false;  // remove nothing
-  std::function<void(std::string_view key, std::uint64_t bytes)> removed;
+  std::function<void(std::string_view key, std::uint64_t bytes)> removed = {};
 };
 
 struct GcResult {
