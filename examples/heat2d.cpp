@@ -1,9 +1,10 @@
-// A plate heated by a moving torch, in C++: examples/heat2d.c with tsnap.hpp. The state has the same
-// names and the numbers are the same bit for bit, so that a job of the one goes on from a snapshot
-// of the other.
+// A plate heated by a moving torch, in C++: examples/heat2d.c with tsnap.hpp. The state has the
+// same names and the numbers are the same bit for bit, so that a job of the one goes on from a
+// snapshot of the other.
 //
-//   mpirun -n 4 heat2d_cpp --snapshots FOLDER     takes a snapshot every 20 steps, in the background
-//   mpirun -n 3 heat2d_cpp --snapshots FOLDER     goes on from the newest one, on 3 ranks
+//   mpirun -n 4 heat2d_cpp --snapshots FOLDER     takes a snapshot every 20 steps, in the
+//   background mpirun -n 3 heat2d_cpp --snapshots FOLDER     goes on from the newest one, on 3
+//   ranks
 //
 // What to look at, if you want the same for your own code:
 //
@@ -11,8 +12,8 @@
 //   FindNewest      which snapshot is the newest complete one
 //   Run             takes in the background, and the way back
 //
-// The rest is an ordinary stencil code, and knows nothing of tsnap. Build it with -ffp-contract=off,
-// as heat2d.c says.
+// The rest is an ordinary stencil code, and knows nothing of tsnap. Build it with
+// -ffp-contract=off, as heat2d.c says.
 #include <algorithm>
 #include <cinttypes>
 #include <cmath>
@@ -35,10 +36,10 @@ namespace {
 
 // ---- The plate ----
 
-constexpr double kAmbient = 300.0;    // kelvin; also the plate's rim
-constexpr double kTimeStep = 0.2;     // seconds; cells are 1 wide, diffusivities at most 1
-constexpr double kLoopSeconds = 48.0; // the torch is back where it began after this time
-constexpr double kTorchPower = 900.0; // kelvin per second under its centre
+constexpr double kAmbient = 300.0;     // kelvin; also the plate's rim
+constexpr double kTimeStep = 0.2;      // seconds; cells are 1 wide, diffusivities at most 1
+constexpr double kLoopSeconds = 48.0;  // the torch is back where it began after this time
+constexpr double kTorchPower = 900.0;  // kelvin per second under its centre
 constexpr double kTwoPi = 6.283185307179586;
 
 class Plate {
@@ -292,8 +293,8 @@ void Run(const Arguments &arguments) {
 
   const std::uint64_t fingerprint = plate.Fingerprint();
   if (plate.rank == 0) {
-    std::printf("  steps %" PRId64 " to %" PRId64 " on %d ranks; fingerprint of the fields %016" PRIx64
-                "\n",
+    std::printf("  steps %" PRId64 " to %" PRId64
+                " on %d ranks; fingerprint of the fields %016" PRIx64 "\n",
                 first_step, plate.step, plate.ranks, fingerprint);
   }
   context.close();

@@ -26,10 +26,10 @@ inline Context open_context(MPI_Comm comm, Config config = {}) {
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
   }
-  return detail::ContextAccess::Make(
-      std::move(config), rank, ranks, [comm](const tsnap_config *c, tsnap_context **out) {
-        return tsnap_context_open(comm, c, out);
-      });
+  return detail::ContextAccess::Make(std::move(config), rank, ranks,
+                                     [comm](const tsnap_config *c, tsnap_context **out) {
+                                       return tsnap_context_open(comm, c, out);
+                                     });
 }
 
 }  // namespace tsnap

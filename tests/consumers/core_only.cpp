@@ -1,4 +1,5 @@
-// A stranger's C++ program without MPI, built against the installed core: takes a snapshot, and reads a part of it back.
+// A stranger's C++ program without MPI, built against the installed core: takes a snapshot, and
+// reads a part of it back.
 #include <cstdint>
 #include <cstdio>
 #include <exception>

@@ -33,7 +33,7 @@ sh "$mpirun" -n 3 "$work/with_mpi" "$work/snapshot_mpi3"
 # shellcheck disable=SC2046
 c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags tsnap) -o "$work/with_mpi_cpp" \
   "$sources/with_mpi.cpp" $(pkg-config --libs tsnap)
-sh "$mpirun" -n 2 "$work/with_mpi_cpp" "$work/snapshot_cpp"
+sh "$mpirun" -n 2 "$work/with_mpi_cpp" "$work/snapshot_mpi_cpp"
 
 echo "With MPI, through CMake"
 set --

@@ -1,5 +1,5 @@
-// A stranger's C++ program with MPI, built against an installed tsnap: every rank takes its part of an array, forgets it, and
-// restores it. Exit status 0 when what came back is what was taken.
+// A stranger's C++ program with MPI, built against an installed tsnap: every rank takes its part of
+// an array, forgets it, and restores it. Exit status 0 when what came back is what was taken.
 #include <cstdio>
 #include <exception>
 #include <vector>

@@ -173,8 +173,7 @@ class BoundArray final : public Bound {
   bool Moved() const override { return data_ != container_->data() || size_ != container_->size(); }
   void MakeRoom(const tsnap_object_info &stored) override {
     const tsnap_array mine = ArrayOf(*container_);
-    if (stored.type == TSNAP_OBJECT_ARRAY && stored.dtype == mine.dtype &&
-        stored.ndim == mine.ndim)
+    if (stored.type == TSNAP_OBJECT_ARRAY && stored.dtype == mine.dtype && stored.ndim == mine.ndim)
       container_->resize(static_cast<std::size_t>(stored.shape[0]));
   }
 

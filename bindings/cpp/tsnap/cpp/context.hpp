@@ -153,9 +153,8 @@ class Context {
     detail::StateCore &state_core = detail::StateAccess::core(state);
     detail::StateUse use(state_core, nullptr);
     tsnap_request *request = nullptr;
-    const detail::Outcome ended = use.Run([&] {
-      return tsnap_take_async(handle(), url.c_str(), state.handle(), &c, &request);
-    });
+    const detail::Outcome ended = use.Run(
+        [&] { return tsnap_take_async(handle(), url.c_str(), state.handle(), &c, &request); });
     if (ended.status != TSNAP_OK) End(ended, state_core, *progress);
     core_->failed_together = false;
     return Request(core_, request, std::move(progress));
@@ -257,8 +256,7 @@ class Context {
     return c;
   }
 
-  void End(const detail::Outcome &ended, detail::StateCore &state,
-           detail::HeldProgress &progress) {
+  void End(const detail::Outcome &ended, detail::StateCore &state, detail::HeldProgress &progress) {
     if (!core_) detail::Throw(ended.status, ended.text);  // moved from: C has refused the NULL
     if (ended.status != TSNAP_E_BUSY) core_->failed_together = ended.status != TSNAP_OK;
     detail::EndCall(ended, {&state.trap, &progress.trap(), &core_->held.trap()});

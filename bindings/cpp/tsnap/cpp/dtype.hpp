@@ -45,25 +45,44 @@ enum class Dtype : std::int32_t {
 
 inline const char *name(Dtype dtype) noexcept {
   switch (dtype) {
-    case Dtype::none: return "none";
-    case Dtype::boolean: return "bool";
-    case Dtype::int8: return "int8";
-    case Dtype::int16: return "int16";
-    case Dtype::int32: return "int32";
-    case Dtype::int64: return "int64";
-    case Dtype::uint8: return "uint8";
-    case Dtype::uint16: return "uint16";
-    case Dtype::uint32: return "uint32";
-    case Dtype::uint64: return "uint64";
-    case Dtype::float8_e4m3: return "float8_e4m3";
-    case Dtype::float8_e5m2: return "float8_e5m2";
-    case Dtype::float16: return "float16";
-    case Dtype::bfloat16: return "bfloat16";
-    case Dtype::float32: return "float32";
-    case Dtype::float64: return "float64";
-    case Dtype::complex64: return "complex64";
-    case Dtype::complex128: return "complex128";
-    case Dtype::opaque: return "opaque";
+    case Dtype::none:
+      return "none";
+    case Dtype::boolean:
+      return "bool";
+    case Dtype::int8:
+      return "int8";
+    case Dtype::int16:
+      return "int16";
+    case Dtype::int32:
+      return "int32";
+    case Dtype::int64:
+      return "int64";
+    case Dtype::uint8:
+      return "uint8";
+    case Dtype::uint16:
+      return "uint16";
+    case Dtype::uint32:
+      return "uint32";
+    case Dtype::uint64:
+      return "uint64";
+    case Dtype::float8_e4m3:
+      return "float8_e4m3";
+    case Dtype::float8_e5m2:
+      return "float8_e5m2";
+    case Dtype::float16:
+      return "float16";
+    case Dtype::bfloat16:
+      return "bfloat16";
+    case Dtype::float32:
+      return "float32";
+    case Dtype::float64:
+      return "float64";
+    case Dtype::complex64:
+      return "complex64";
+    case Dtype::complex128:
+      return "complex128";
+    case Dtype::opaque:
+      return "opaque";
   }
   return "unknown";
 }
@@ -79,11 +98,16 @@ constexpr Dtype NumberType() {
   } else if constexpr (std::is_integral_v<T>) {
     constexpr bool is_signed = std::is_signed_v<T>;
     switch (sizeof(T)) {
-      case 1: return is_signed ? Dtype::int8 : Dtype::uint8;
-      case 2: return is_signed ? Dtype::int16 : Dtype::uint16;
-      case 4: return is_signed ? Dtype::int32 : Dtype::uint32;
-      case 8: return is_signed ? Dtype::int64 : Dtype::uint64;
-      default: return Dtype::opaque;
+      case 1:
+        return is_signed ? Dtype::int8 : Dtype::uint8;
+      case 2:
+        return is_signed ? Dtype::int16 : Dtype::uint16;
+      case 4:
+        return is_signed ? Dtype::int32 : Dtype::uint32;
+      case 8:
+        return is_signed ? Dtype::int64 : Dtype::uint64;
+      default:
+        return Dtype::opaque;
     }
   } else {
     return Dtype::opaque;
@@ -121,7 +145,8 @@ struct ElementType<Float16> {
 };
 #define TSNAP_CPP_HAS_FLOAT16 1
 #endif
-#if defined(__STDCPP_BFLOAT16_T__) || (defined(__BFLT16_MANT_DIG__) && defined(__GNUC__) && __GNUC__ >= 13)
+#if defined(__STDCPP_BFLOAT16_T__) || \
+    (defined(__BFLT16_MANT_DIG__) && defined(__GNUC__) && __GNUC__ >= 13)
 __extension__ typedef __bf16 Bfloat16;
 template <>
 struct ElementType<Bfloat16> {
@@ -167,7 +192,8 @@ template <typename T, typename Each>
 constexpr void ForInnerAxes(Each &&each) {
   if constexpr (Leaf<T>::axes > 0) {
     using Inner = typename InnerLength<T>::type;
-    each(static_cast<std::int64_t>(InnerLength<T>::value), static_cast<std::int64_t>(sizeof(Inner)));
+    each(static_cast<std::int64_t>(InnerLength<T>::value),
+         static_cast<std::int64_t>(sizeof(Inner)));
     ForInnerAxes<Inner>(each);
   }
 }

@@ -19,7 +19,8 @@
 #include <utility>
 
 #if TSNAP_VERSION_MAJOR != 0 || TSNAP_VERSION_MINOR < 1
-#error "these C++ headers are made for the C headers of tsnap 0.1 to 0.x: install both from one release"
+#error \
+    "these C++ headers are made for the C headers of tsnap 0.1 to 0.x: install both from one release"
 #endif
 
 namespace tsnap {
@@ -60,19 +61,32 @@ class Category final : public std::error_category {
   // So that `error.code() == std::errc::no_such_file_or_directory` holds.
   std::error_condition default_error_condition(int value) const noexcept override {
     switch (static_cast<Code>(value)) {
-      case Code::invalid: return std::errc::invalid_argument;
-      case Code::no_memory: return std::errc::not_enough_memory;
-      case Code::not_found: return std::errc::no_such_file_or_directory;
-      case Code::exists: return std::errc::file_exists;
-      case Code::io: return std::errc::io_error;
-      case Code::no_space: return std::errc::no_space_on_device;
-      case Code::unsupported: return std::errc::not_supported;
-      case Code::auth: return std::errc::permission_denied;
-      case Code::network: return std::errc::host_unreachable;
-      case Code::timeout: return std::errc::timed_out;
-      case Code::cancelled: return std::errc::operation_canceled;
-      case Code::busy: return std::errc::device_or_resource_busy;
-      default: return {value, *this};
+      case Code::invalid:
+        return std::errc::invalid_argument;
+      case Code::no_memory:
+        return std::errc::not_enough_memory;
+      case Code::not_found:
+        return std::errc::no_such_file_or_directory;
+      case Code::exists:
+        return std::errc::file_exists;
+      case Code::io:
+        return std::errc::io_error;
+      case Code::no_space:
+        return std::errc::no_space_on_device;
+      case Code::unsupported:
+        return std::errc::not_supported;
+      case Code::auth:
+        return std::errc::permission_denied;
+      case Code::network:
+        return std::errc::host_unreachable;
+      case Code::timeout:
+        return std::errc::timed_out;
+      case Code::cancelled:
+        return std::errc::operation_canceled;
+      case Code::busy:
+        return std::errc::device_or_resource_busy;
+      default:
+        return {value, *this};
     }
   }
 };
@@ -133,15 +147,32 @@ namespace detail {
 template <typename Act>
 [[noreturn]] void ThrowAs(std::int32_t status, const std::string &text, Act act) {
   switch (static_cast<Code>(status)) {
-    case Code::not_found: act(NotFound(text)); break;
-    case Code::exists: act(Exists(text)); break;
-    case Code::no_space: act(NoSpace(text)); break;
-    case Code::corrupt: act(Corrupt(text)); break;
-    case Code::mismatch: act(Mismatch(text)); break;
-    case Code::timeout: act(Timeout(text)); break;
-    case Code::cancelled: act(Cancelled(text)); break;
-    case Code::callback: act(CallbackFailed(text)); break;
-    default: break;
+    case Code::not_found:
+      act(NotFound(text));
+      break;
+    case Code::exists:
+      act(Exists(text));
+      break;
+    case Code::no_space:
+      act(NoSpace(text));
+      break;
+    case Code::corrupt:
+      act(Corrupt(text));
+      break;
+    case Code::mismatch:
+      act(Mismatch(text));
+      break;
+    case Code::timeout:
+      act(Timeout(text));
+      break;
+    case Code::cancelled:
+      act(Cancelled(text));
+      break;
+    case Code::callback:
+      act(CallbackFailed(text));
+      break;
+    default:
+      break;
   }
   act(Error(static_cast<Code>(status), text));
   std::terminate();  // act throws
@@ -206,8 +237,8 @@ class Trap {
 inline void CompareVersions(const char *loaded) {
   int major = 0, minor = 0, patch = 0;
   const bool known = std::sscanf(loaded, "%d.%d.%d", &major, &minor, &patch) == 3;
-  const bool older = minor < TSNAP_VERSION_MINOR ||
-                     (minor == TSNAP_VERSION_MINOR && patch < TSNAP_VERSION_PATCH);
+  const bool older =
+      minor < TSNAP_VERSION_MINOR || (minor == TSNAP_VERSION_MINOR && patch < TSNAP_VERSION_PATCH);
   if (known && major == TSNAP_VERSION_MAJOR && !older) return;
   Throw(TSNAP_E_UNSUPPORTED,
         std::string("this program was compiled against tsnap " TSNAP_VERSION

@@ -55,9 +55,8 @@ inline CopyResult copy(const Url &from, const Url &to, const CopyOptions &option
     c.progress_user = &watch;
   }
   tsnap_copy_result made = TSNAP_COPY_RESULT_INIT;
-  detail::EndCall(
-      tsnap_copy(from.c_str(), from_config.c(), to.c_str(), to_config.c(), &c, &made),
-      {&watch.trap, &from_config.trap(), &to_config.trap()});
+  detail::EndCall(tsnap_copy(from.c_str(), from_config.c(), to.c_str(), to_config.c(), &c, &made),
+                  {&watch.trap, &from_config.trap(), &to_config.trap()});
   CopyResult result;
   result.objects_copied = made.objects_copied;
   result.objects_skipped = made.objects_skipped;

@@ -85,7 +85,8 @@ class Request {
  public:
   Request() = default;  // of no take: wait() returns at once
   Request(Request &&other) noexcept
-      : core_(std::move(other.core_)), handle_(std::exchange(other.handle_, nullptr)),
+      : core_(std::move(other.core_)),
+        handle_(std::exchange(other.handle_, nullptr)),
         progress_(std::move(other.progress_)) {}
   // Takes the other one over, waits for the take that this one was of, and throws how it failed.
   Request &operator=(Request &&other) {

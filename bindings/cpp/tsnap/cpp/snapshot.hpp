@@ -1,4 +1,5 @@
-// snapshot.hpp - a snapshot that anyone opens, without MPI: what is in it, and any box of any array.
+// snapshot.hpp - a snapshot that anyone opens, without MPI: what is in it, and any box of any
+// array.
 //
 //     for (const tsnap::Object &object : tsnap::Snapshot("run/step-100"))
 //       std::cout << object.path() << '\n';
@@ -43,12 +44,18 @@ enum class ObjectType : std::int32_t {
 
 inline const char *name(ObjectType type) noexcept {
   switch (type) {
-    case ObjectType::array: return "an array";
-    case ObjectType::int64: return "an integer";
-    case ObjectType::float64: return "a number";
-    case ObjectType::boolean: return "a truth value";
-    case ObjectType::string: return "a string";
-    case ObjectType::bytes: return "a block of bytes";
+    case ObjectType::array:
+      return "an array";
+    case ObjectType::int64:
+      return "an integer";
+    case ObjectType::float64:
+      return "a number";
+    case ObjectType::boolean:
+      return "a truth value";
+    case ObjectType::string:
+      return "a string";
+    case ObjectType::bytes:
+      return "a block of bytes";
   }
   return "of an unknown type";
 }

@@ -33,8 +33,7 @@ template <typename T>
 struct Box {
   View<T> view;
   Dims offset;
-  Box(View<T> box_view, const Dims &box_offset)
-      : view(std::move(box_view)), offset(box_offset) {}
+  Box(View<T> box_view, const Dims &box_offset) : view(std::move(box_view)), offset(box_offset) {}
 };
 
 // A container whose size and address may change between takes, and which a restore resizes along
@@ -143,8 +142,7 @@ class State {
   // Registers a part that describes itself: describe(State &child) registers its objects below
   // path, at each take and restore; loaded() comes after they are restored, release() when what
   // describe has made is no longer needed. The functions are kept, and what they refer to is not.
-  template <typename Describe,
-            std::enable_if_t<std::is_invocable_v<Describe &, State &>, int> = 0>
+  template <typename Describe, std::enable_if_t<std::is_invocable_v<Describe &, State &>, int> = 0>
   void stateful(const std::string &path, Describe &&describe, std::function<void()> loaded = {},
                 std::function<void()> release = {}) {
     AddStateful(path, std::forward<Describe>(describe), std::move(loaded), std::move(release),
@@ -152,22 +150,22 @@ class State {
   }
 
   // The same of an object with describe(State &), and perhaps loaded() and release().
-  template <typename Part,
-            std::enable_if_t<detail::HasDescribe<Part, State>::value, int> = 0>
+  template <typename Part, std::enable_if_t<detail::HasDescribe<Part, State>::value, int> = 0>
   void stateful(const std::string &path, Part &part) {
     std::function<void()> loaded, release;
     if constexpr (detail::HasLoaded<Part>::value) loaded = [&part] { part.loaded(); };
     if constexpr (detail::HasRelease<Part>::value) release = [&part] { part.release(); };
-    AddStateful(path, [&part](State &child) { part.describe(child); }, std::move(loaded),
-                std::move(release), tsnap_state_add_stateful);
+    AddStateful(
+        path, [&part](State &child) { part.describe(child); }, std::move(loaded),
+        std::move(release), tsnap_state_add_stateful);
   }
 
   // Registers a random number generator or a distribution: anything that is written with << and
   // read with >>, as those of <random>, or else any trivially copyable engine. A take leaves it as
   // it was.
-  template <typename Engine, std::enable_if_t<detail::HasText<Engine>::value ||
-                                                  !std::is_invocable_v<Engine &, State &>,
-                                              int> = 0>
+  template <typename Engine,
+            std::enable_if_t<
+                detail::HasText<Engine>::value || !std::is_invocable_v<Engine &, State &>, int> = 0>
   void rng(const std::string &path, Engine &engine) {
     AddRng(path, TSNAP_PRIVATE, engine);
   }
@@ -177,10 +175,9 @@ class State {
     AddRng(path, TSNAP_REPLICATED, engine);
   }
   // A generator that describes itself, as stateful() has it.
-  template <typename Describe,
-            std::enable_if_t<!detail::HasText<std::decay_t<Describe>>::value &&
-                                 std::is_invocable_v<Describe &, State &>,
-                             int> = 0>
+  template <typename Describe, std::enable_if_t<!detail::HasText<std::decay_t<Describe>>::value &&
+                                                    std::is_invocable_v<Describe &, State &>,
+                                                int> = 0>
   void rng(const std::string &path, Describe &&describe, std::function<void()> loaded = {},
            std::function<void()> release = {}) {
     AddStateful(path, std::forward<Describe>(describe), std::move(loaded), std::move(release),
@@ -236,12 +233,11 @@ class State {
                              ", and a box of it has " + std::to_string(boxes[i].ndim) +
                              " dimensions");
     }
-    detail::Check(tsnap_state_add_sharded(core().handle, path.c_str(), global_shape.data(), boxes,
-                                          count));
+    detail::Check(
+        tsnap_state_add_sharded(core().handle, path.c_str(), global_shape.data(), boxes, count));
   }
   template <typename Container>
-  Registered<std::byte> AddBytes(const std::string &path, std::int32_t kind,
-                                 Container &container) {
+  Registered<std::byte> AddBytes(const std::string &path, std::int32_t kind, Container &container) {
     static_assert(sizeof(*container.data()) == 1, "tsnap: a container of bytes is wanted here");
     core().Bind(path, std::make_unique<detail::BoundBytes<Container>>(path, kind, &container));
     return {this, path};
@@ -298,8 +294,7 @@ class Stateful : public Kept {
       core->owned = false;
       core->parent = self->owner_;
       core->prefix = self->owner_->prefix + self->path_ + "/";
-      self->children_.push_back(
-          std::make_unique<State>(StateAccess::Child(std::move(core))));
+      self->children_.push_back(std::make_unique<State>(StateAccess::Child(std::move(core))));
       self->describe_(*self->children_.back());
     });
   }
@@ -339,7 +334,7 @@ struct IsGrow<Grow<Container>> : std::true_type {};
 
 // Any of C++'s signed types of 64 bits is C's int64_t.
 template <typename T>
-inline constexpr bool kIsInt64 = std::is_integral_v<T> && std::is_signed_v<T> && sizeof(T) == 8;
+inline constexpr bool kIsInt64 = std::is_integral_v<T> &&std::is_signed_v<T> && sizeof(T) == 8;
 
 }  // namespace detail
 
@@ -367,7 +362,8 @@ auto State::Add(const std::string &path, std::int32_t kind, Thing &&thing) {
     } else if constexpr (std::is_same_v<Bare, bool>) {
       core().Bind(path, std::make_unique<detail::BoundBool>(path, kind, &thing));
       return Registered<bool>(this, path);
-    } else if constexpr (std::is_array_v<Bare> && std::is_same_v<std::remove_extent_t<Bare>, char>) {
+    } else if constexpr (std::is_array_v<Bare> &&
+                         std::is_same_v<std::remove_extent_t<Bare>, char>) {
       detail::Check(tsnap_state_add_string(handle, c_path, kind, thing, std::extent_v<Bare>));
       return Registered<char>(this, path);
     } else if constexpr (detail::kIsInt64<Bare>) {
@@ -425,8 +421,8 @@ Registered<T> &Registered<T>::sparse(const T &fill) {
 
 template <typename T>
 Registered<T> &Registered<T>::duplicates() {
-  detail::Check(tsnap_state_set_coverage(state_->handle(), path_.c_str(),
-                                         TSNAP_COVER_DUPLICATES, nullptr));
+  detail::Check(
+      tsnap_state_set_coverage(state_->handle(), path_.c_str(), TSNAP_COVER_DUPLICATES, nullptr));
   return *this;
 }
 

@@ -36,17 +36,17 @@ class Dims {
  public:
   Dims() = default;
 
-  template <typename... Integers,
-            std::enable_if_t<(sizeof...(Integers) > 0) && (std::is_integral_v<Integers> && ...),
-                             int> = 0>
+  template <
+      typename... Integers,
+      std::enable_if_t<(sizeof...(Integers) > 0) && (std::is_integral_v<Integers> && ...), int> = 0>
   Dims(Integers... values) : count_(static_cast<int>(sizeof...(Integers))) {
     static_assert(sizeof...(Integers) <= TSNAP_MAX_DIMS, "tsnap: at most 8 dimensions");
     int i = 0;
     ((values_[static_cast<std::size_t>(i++)] = Checked(values)), ...);
   }
 
-  template <typename Range, typename Value = std::decay_t<decltype(*std::begin(
-                                std::declval<const Range &>()))>,
+  template <typename Range,
+            typename Value = std::decay_t<decltype(*std::begin(std::declval<const Range &>()))>,
             std::enable_if_t<std::is_integral_v<Value> && !std::is_same_v<Range, Dims>, int> = 0>
   Dims(const Range &values) {
     for (const Value value : values) push_back(Checked(value));
@@ -122,9 +122,9 @@ namespace detail {
 template <typename T, typename = void>
 struct HasDataAndSize : std::false_type {};
 template <typename T>
-struct HasDataAndSize<T, std::void_t<decltype(*std::declval<T &>().data()),
-                                     decltype(std::declval<T &>().size()),
-                                     decltype(*std::declval<T &>().begin())>>
+struct HasDataAndSize<
+    T, std::void_t<decltype(*std::declval<T &>().data()), decltype(std::declval<T &>().size()),
+                   decltype(*std::declval<T &>().begin())>>
     : std::is_same<decltype(*std::declval<T &>().data()), decltype(*std::declval<T &>().begin())> {
 };
 
@@ -142,15 +142,15 @@ struct HasExtents<T, std::void_t<decltype(std::declval<T &>().extent(0)),
 template <typename T, typename = void>
 struct HasDataHandle : std::false_type {};
 template <typename T>
-struct HasDataHandle<T, std::void_t<decltype(std::declval<T &>().data_handle())>>
-    : std::true_type {};
+struct HasDataHandle<T, std::void_t<decltype(std::declval<T &>().data_handle())>> : std::true_type {
+};
 
 // A matrix of an algebra library: its data() and size() do not say where its elements lie.
 template <typename T, typename = void>
 struct HasRowsAndColumns : std::false_type {};
 template <typename T>
-struct HasRowsAndColumns<T, std::void_t<decltype(std::declval<T &>().rows()),
-                                        decltype(std::declval<T &>().cols())>>
+struct HasRowsAndColumns<
+    T, std::void_t<decltype(std::declval<T &>().rows()), decltype(std::declval<T &>().cols())>>
     : std::true_type {};
 
 }  // namespace detail
@@ -181,8 +181,8 @@ class View {
   View(T *data, const Dims &shape, const Strides &strides)
       : data_(data), shape_(shape), strides_(strides.elements) {
     if (strides_.size() != shape_.size())
-      detail::ThrowInvalid("a view of shape " + shape.text() + " has not as many strides: " +
-                           strides_.text());
+      detail::ThrowInvalid("a view of shape " + shape.text() +
+                           " has not as many strides: " + strides_.text());
   }
   template <typename Container, typename Layout = Right,
             std::enable_if_t<detail::HasDataAndSize<Container>::value, int> = 0>
@@ -306,8 +306,9 @@ using ElementOf = typename ElementOfHelper<std::remove_reference_t<Thing>>::type
 template <typename Thing, bool kIsLvalue>
 constexpr void CheckThing() {
   using Bare = std::remove_cv_t<Thing>;
-  static_assert(kIsLvalue || HasDataHandle<Bare>::value || is_borrowed<Bare>::value,
-                "tsnap: this is a temporary, and its memory is gone after the call; give it a name");
+  static_assert(
+      kIsLvalue || HasDataHandle<Bare>::value || is_borrowed<Bare>::value,
+      "tsnap: this is a temporary, and its memory is gone after the call; give it a name");
   constexpr bool is_matrix = HasRowsAndColumns<Bare>::value && !HasExtents<Bare>::value;
   constexpr bool is_odd = HasData<Bare>::value && !kIsArrayLike<Bare>;
   if constexpr (is_matrix || is_odd) {
