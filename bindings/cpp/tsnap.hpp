@@ -13,6 +13,7 @@
 #include <tsnap/cpp/context.hpp>
 #include <tsnap/cpp/dtype.hpp>
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/object.hpp>
 #include <tsnap/cpp/place.hpp>
 #include <tsnap/cpp/request.hpp>
 #include <tsnap/cpp/snapshot.hpp>
