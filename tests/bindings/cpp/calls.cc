@@ -65,6 +65,8 @@ void CodesAreExceptions() {
   deflate.codec = Codec::deflate;
   CHECK_THROWS(f.context.take(f.folder / "deflate", f.state, deflate), Error, "TSNAP_E_UNSUPPORTED");
   CHECK_THROWS(f.context.take("nothing://like/this", f.state), Error, "nothing");
+  std::ofstream(f.folder / "file") << "no folder";
+  CHECK_THROWS(f.context.take((f.folder / "file") + "/below", f.state), Error, "TSNAP_E_");
   Config config;
   config.staging_threads = -1;
   CHECK_THROWS(Context::self(config), Error, "TSNAP_E_INVALID");
@@ -330,6 +332,24 @@ void ProgressInTheBackgroundMayThrow() {
   CHECK(Snapshot(f.url).contains("values"));
 }
 
+// A restore waits for the pending take, and so must the look-up of what it will fill.
+void RestoreSeesWhatThePendingTakeStores() {
+  Fixture f;
+  std::string text = "short";
+  f.state.private_("text", text);
+  f.context.take(f.url, f.state);
+  text.assign(5000, 'x');
+  TakeOptions slow;
+  slow.overwrite = true;
+  slow.progress = [caller = std::this_thread::get_id()](std::uint64_t, std::uint64_t, std::uint64_t) {
+    if (std::this_thread::get_id() != caller) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  };
+  const Request request = f.context.take_async(f.url, f.state, slow);
+  text = "changed";
+  f.context.restore(f.url, f.state);
+  CHECK(text == std::string(5000, 'x'));
+}
+
 // What cannot be bound anew fails the call itself, on all ranks, and not this rank before the call.
 void FailureBeforeTheCallIsThatOfTheCall() {
   struct Block : std::vector<char> {
@@ -389,6 +409,7 @@ int main(int argc, char** argv) {
                   {"takes_go_on_in_the_background", TakesGoOnInTheBackground},
                   {"failure_of_the_take_before_is_not_dropped", FailureOfTheTakeBeforeIsNotDropped},
                   {"progress_in_the_background_may_throw", ProgressInTheBackgroundMayThrow},
+                  {"restore_sees_what_the_pending_take_stores", RestoreSeesWhatThePendingTakeStores},
                   {"failure_before_the_call_is_that_of_the_call", FailureBeforeTheCallIsThatOfTheCall},
                   {"handles_are_moved", HandlesAreMoved}});
 }

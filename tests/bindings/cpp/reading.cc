@@ -124,6 +124,10 @@ void WrongTypesAreTold() {
   CHECK_THROWS(snapshot["title"].get<std::vector<char>>(), Mismatch, "title");
   CHECK_THROWS(snapshot["title"].get<bool>(), Mismatch, "title");
   CHECK_THROWS(snapshot["field"].read<double>({2, 0}, {2, 4}), Error, "TSNAP_E_INVALID");
+  ReadOptions tiny;
+  tiny.memory_budget_bytes = 1;
+  double strided[12][2] = {};
+  CHECK_THROWS(snapshot["field"].read_into(View(&strided[0][0], {3, 4}, Strides{8, 2}), {}, tiny), Error, "TSNAP_E_NO_MEMORY");
   CHECK_THROWS(snapshot["field"].read<double>({0}, {1}), Error, "");
 }
 

@@ -8,6 +8,7 @@
 #ifndef TSNAP_CPP_BOUND_HPP_
 #define TSNAP_CPP_BOUND_HPP_
 
+#include <tsnap/request.h>
 #include <tsnap/snapshot.h>
 #include <tsnap/state.h>
 
@@ -29,8 +30,15 @@ namespace tsnap::detail {
 // Finds the objects that a restore will read for this rank.
 class Lookup {
  public:
-  Lookup(const char *url, const tsnap_config *config, std::int64_t rank, bool new_ranks_copy)
-      : url_(url), config_(config), rank_(rank), new_ranks_copy_(new_ranks_copy) {}
+  // pending: the context's take in the background, or NULL. A restore waits for it first, and so
+  // does the look-up.
+  Lookup(const char *url, const tsnap_config *config, tsnap_request *pending, std::int64_t rank,
+         bool new_ranks_copy)
+      : url_(url),
+        config_(config),
+        pending_(pending),
+        rank_(rank),
+        new_ranks_copy_(new_ranks_copy) {}
   Lookup(const Lookup &) = delete;
   Lookup &operator=(const Lookup &) = delete;
   ~Lookup() { tsnap_snapshot_close(&snapshot_); }
@@ -38,6 +46,7 @@ class Lookup {
   bool Find(const std::string &path, std::int32_t kind, tsnap_object_info *out) {
     if (!opened_) {
       opened_ = true;
+      if (pending_ != nullptr) (void)tsnap_request_wait(pending_);
       if (tsnap_snapshot_open(url_, config_, &snapshot_) != TSNAP_OK) snapshot_ = nullptr;
     }
     if (snapshot_ == nullptr) return false;
@@ -54,6 +63,7 @@ class Lookup {
 
   const char *url_;
   const tsnap_config *config_;
+  tsnap_request *pending_;
   std::int64_t rank_;
   bool new_ranks_copy_;
   bool opened_ = false;

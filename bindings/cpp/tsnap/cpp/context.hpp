@@ -157,6 +157,7 @@ class Context {
         [&] { return tsnap_take_async(handle(), url.c_str(), state.handle(), &c, &request); });
     if (ended.status != TSNAP_OK) End(ended, state_core, *progress);
     core_->failed_together = false;
+    core_->last_request = request;
     return Request(core_, request, std::move(progress));
   }
 
@@ -171,7 +172,8 @@ class Context {
     c.verify = detail::Switch(options.verify);
     progress.Put(c);
     detail::StateCore &state_core = detail::StateAccess::core(state);
-    detail::Lookup lookup(url.c_str(), core_ ? core_->held.c() : nullptr, rank(),
+    detail::Lookup lookup(url.c_str(), core_ ? core_->held.c() : nullptr,
+                          core_ ? core_->last_request : nullptr, rank(),
                           options.new_ranks == NewRanks::copy_rank_0);
     detail::StateUse use(state_core, &lookup);
     const detail::Outcome ended =

@@ -35,6 +35,7 @@ struct ContextCore {
   explicit ContextCore(Config config) : held(std::move(config)) {}
   HeldConfig held;
   tsnap_context *handle = nullptr;
+  tsnap_request *last_request = nullptr;  // of the last take_async, while its Request has it
   std::int64_t rank = 0;
   std::int64_t ranks = 1;
   // The last collective call failed, on all ranks: they all leave by the same exception.
@@ -107,6 +108,7 @@ class Request {
         return;
       }
     }
+    if (core_->last_request == handle_) core_->last_request = nullptr;
     (void)tsnap_request_free(&handle_);
     if (handle_ != nullptr) (void)progress_.release();  // inside of its own callback
   }
