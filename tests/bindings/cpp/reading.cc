@@ -195,17 +195,27 @@ void GarbageIsCollected() {
   const std::string url = folder / "place";
   Make(url);
   const std::string id = Snapshot(url).info().id;
-  std::filesystem::create_directories(url + "/0123456789abcdef0123456789abcdef");
-  std::ofstream(url + "/0123456789abcdef0123456789abcdef/taking") << "";
+  const std::filesystem::path dead = url + "/0123456789abcdef0123456789abcdef";
+  std::filesystem::create_directories(dead / "data/0");
+  std::ofstream(dead / "taking") << "x";
+  std::ofstream(dead / "data/0/0.0") << std::string(1000, 'x');
+  GcResult result = gc(url);   // it may be in progress
+  CHECK(result.takes_removed == 0 && result.takes_kept == 1 && result.bytes_removed == 0);
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(3);
+  std::filesystem::last_write_time(dead / "taking", long_ago);
+  std::filesystem::last_write_time(dead / "data/0/0.0", long_ago);
+  CHECK(gc(url).takes_removed == 0);   // a day is the default
   GcOptions options;
-  options.min_age = std::chrono::hours(1);
-  GcResult result = gc(url, options);
-  CHECK(result.takes_removed == 0);
+  options.min_age = std::chrono::hours(2);
   options.dry_run = true;
-  int told = 0;
-  options.removed = [&](std::string_view key, std::uint64_t) { told += key.empty() ? 0 : 1; };
+  std::set<std::string> told;
+  options.removed = [&](std::string_view key, std::uint64_t) { told.emplace(key); };
   result = gc(url, options);
-  CHECK(told == result.takes_removed && Snapshot(url).info().id == id);
+  CHECK(result.takes_removed == 1 && result.bytes_removed == 1001 && told.size() == 2 && std::filesystem::exists(dead / "taking"));
+  options.dry_run = false;
+  options.removed = [](std::string_view, std::uint64_t) { throw std::runtime_error("enough"); };
+  CHECK_THROWS(gc(url, options), std::runtime_error, "enough");
+  CHECK(!std::filesystem::exists(dead) && Snapshot(url).info().id == id);
   CHECK_THROWS(gc(url, GcOptions{Seconds(-1), false, {}}), Error, "TSNAP_E_INVALID");
 }
 
