@@ -28,7 +28,7 @@ class _Lazy(BackendArray):
 def _axes(path, stored, attributes):
     names = [name for name in re.split(r"[\s,]+", attributes.get("dims", "")) if name]
     if len(names) == stored.ndim == len(set(names)):
-        attributes.pop("dims")
+        attributes.pop("dims", None)
         return names
     return [f"{path}.{axis}" for axis in range(stored.ndim)]
 
