@@ -28,12 +28,12 @@ def _is_torch(generator):
 def _family(generator, path):
     if _is_torch(generator):
         return "torch"
+    if generator is np.random or isinstance(generator, np.random.RandomState):
+        return "numpy.RandomState"
     if hasattr(generator, "bit_generator"):
         return "numpy." + type(generator.bit_generator).__name__
     if hasattr(generator, "getstate") and hasattr(generator, "setstate"):
         return "python"
-    if isinstance(generator, np.random.RandomState) or generator is np.random:
-        return "numpy.RandomState"
     raise TypeError(f"{path}: {type(generator).__name__} is no generator that tsnap knows: Python's random, NumPy's Generator and "
                     "RandomState, PyTorch's Generator")
 

@@ -133,6 +133,8 @@ def settle(status: int, failures: list, function: str) -> None:
     for error in raised:
         if not isinstance(error, Exception):  # KeyboardInterrupt, SystemExit
             raise error
+    if status == abi.E_CALLBACK and raised:
+        text = f"{text}: {type(raised[0]).__name__}: {raised[0]}"
     if status != abi.OK:
         raise errors.of_status(status, text) from (raised[0] if raised else None)
     if raised:
