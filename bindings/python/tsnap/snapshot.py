@@ -115,7 +115,7 @@ class _Objects(Mapping):
         """The objects as a tree, to be printed or shown in a notebook; `depth` levels of it, at most `limit` lines."""
         return display.Tree(self._title(), self.objects(), len(self._prefix), depth, limit)
 
-    def to_xarray(self):
+    def to_xarray(self) -> Any:
         """An xarray.Dataset whose variables are read when they are used. See tsnap.xarrays."""
         from . import xarrays
         return xarrays.dataset(self)

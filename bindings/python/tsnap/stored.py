@@ -111,7 +111,7 @@ class StoredArray:
                 part = None if view is None else view[(slice(None),) * axis + (slice(at, at + 1),)]
                 self._fill(inner, part, one, how)
 
-    def to_torch(self, index: Any = (), **choices: Any):
+    def to_torch(self, index: Any = (), **choices: Any) -> Any:
         """Reads `array[index]` into a PyTorch tensor."""
         import torch
         chosen = indexing.picks(index, self.shape, self.path)
