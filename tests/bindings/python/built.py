@@ -1,10 +1,12 @@
 """Runs a test of the Python package with the libraries of a build folder: built.py BUILD_ROOT LAUNCHER SCRIPT [ARGUMENT...]
 
 The libraries lie in several folders there. Here they lie beside each other, as an installation has them, in a folder of links
-that goes when the test ends. LAUNCHER is the MPI's mpirun, or "none". What a script finds in its environment: TSNAP_LIBRARY,
+that goes when the test ends. LAUNCHER is the MPI's mpirun, or "none". Exit status 77 (skipped) where a package is missing that the
+script, or the tests around it, import. What a script finds in its environment: TSNAP_LIBRARY,
 TSNAP_TEST_FOLDER (its own, removed afterwards), TSNAP_TEST_BUILD.
 """
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -12,8 +14,18 @@ import sys
 import tempfile
 
 
+# What a script needs beside the standard library and NumPy.
+NEEDS = {"test_torch.py": ["torch"], "test_xarray.py": ["xarray"], "test_callbacks.py": ["tqdm"], "test_install.py": ["pip", "setuptools", "wheel"],
+         "ranks.py": ["mpi4py", "tqdm"], "page.py": ["mpi4py", "torch", "xarray", "tqdm", "pip", "setuptools", "wheel"]}
+
+
 def main():
     build, launcher, script, *arguments = sys.argv[1:]
+    needed = ["numpy", *NEEDS.get(os.path.basename(script), []), *(["mpi4py"] if launcher != "none" else [])]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"skipped: this Python has no {', '.join(missing)}")
+        return 77
     source = pathlib.Path(__file__).resolve().parents[3]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TSNAP_")}
     with tempfile.TemporaryDirectory(prefix="tsnap-py.") as folder:

@@ -49,7 +49,13 @@ class Reading(unittest.TestCase):
             with mock.patch.object(stored, "MOST_BOX_BYTES", most):
                 for _ in range(150):
                     index = drawn_index(random, self.whole.shape)
-                    got, expected = cube[index], self.whole[index]
+                    try:
+                        expected = self.whole[index]
+                    except IndexError:  # an ellipsis has moved an integer to an axis that is too short for it
+                        with self.assertRaises(IndexError, msg=str(index)):
+                            cube[index]
+                        continue
+                    got = cube[index]
                     self.assertEqual((np.shape(got), type(got)), (expected.shape, type(expected)), index)
                     np.testing.assert_array_equal(got, expected, str(index))
 
