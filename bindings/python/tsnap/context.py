@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from . import abi, errors, library, options, report
+from . import abi, errors, library, memory, options
 from .peek import Peek
 from .progress import Watch, Wish
+from .report import Report, Statistics, report_of, statistics_of
 from .request import Request
 from .snapshot import Snapshot
 from .state import State, kind_code
@@ -27,6 +28,7 @@ class Context:
 
     def __init__(self, comm: Any = None, config: Optional[options.Config] = None, **fields: Any):
         self._handle = ctypes.c_void_p()
+        self._process = os.getpid()
         self._failures: list = []
         self._requests: list = []
         self.config = options.config_of(config, fields)
@@ -53,6 +55,7 @@ class Context:
         with self._registered(state, kind, attributes, replicate) as made, \
                 _Watched(Watch(progress, "take", self.rank, failures)) as watch:
             raw = options.c_take_options(**choices)
+            self._order(raw, made)
             if watch.wanted:
                 raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
             self._call(made, failures, "tsnap_take", self._handle, _url(url), made._handle, ctypes.byref(raw))
@@ -66,6 +69,7 @@ class Context:
         try:
             with self._registered(state, kind, attributes, replicate) as made:
                 raw = options.c_take_options(**choices)
+                self._order(raw, made)
                 if watch.wanted:
                     raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
                 # What a progress function raises is told when the request has ended.
@@ -93,6 +97,7 @@ class Context:
                 raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
             peek = Peek(snapshot, self.rank, new_ranks == "copy_rank_0")
             with self._registered(state, kind, None, (), peek) as made:
+                self._order(raw, made)
                 try:
                     self._call(made, failures, "tsnap_restore", self._handle, _url(url), made._handle, ctypes.byref(raw))
                 except errors.Mismatch as error:
@@ -104,18 +109,18 @@ class Context:
         return state
 
     @property
-    def report(self) -> report.Report:
+    def report(self) -> Report:
         """What the last restore, failed or not, found on this rank."""
         raw = abi.report()
         library.call("tsnap_restore_report", self._handle, ctypes.byref(raw))
-        return report.report_of(raw)
+        return report_of(raw)
 
     @property
-    def statistics(self) -> report.Statistics:
+    def statistics(self) -> Statistics:
         """How long the last take or restore took on this rank, and where the time went."""
         raw = abi.statistics()
         library.call("tsnap_context_statistics", self._handle, ctypes.byref(raw))
-        return report.statistics_of(raw)
+        return statistics_of(raw)
 
     def open(self, url: Any) -> Snapshot:
         """Opens a snapshot on all ranks: its record is read once. Reading is not collective. Close it before the context."""
@@ -146,8 +151,9 @@ class Context:
         self.close()
 
     def __del__(self):
-        # Closing among ranks is collective, and the collector's time is not: only one process can close by itself.
-        if getattr(self, "_handle", None) and not sys.is_finalizing():
+        # Closing among ranks is collective, and the collector's time is not: only one process can close by itself. What a fork has
+        # inherited belongs to the parent.
+        if getattr(self, "_handle", None) and not sys.is_finalizing() and os.getpid() == self._process:
             if self.size == 1:
                 self.close()
             else:
@@ -175,6 +181,10 @@ class Context:
         if made is not None and made.poison is not None:
             raise made.poison
         library.settle(status, raised, function)
+
+    def _order(self, raw, made):
+        if memory.has_device_support() and made.poison is None:
+            options.with_stream(raw, made._stream())
 
     def _registered(self, state, kind, attributes, replicate, peek=None):
         if isinstance(state, State):
@@ -216,7 +226,7 @@ class _Borrowed:
         if not state._handle:
             raise errors.Invalid("this tsnap.State is closed")
         self._handle, self._failures = state._handle, state._failures
-        self._state = state
+        self._stream = state._stream
 
     def __enter__(self):
         return self

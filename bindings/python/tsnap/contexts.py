@@ -8,6 +8,7 @@ closing would wait for ranks that will not come.
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 from typing import Any
 
@@ -70,4 +71,12 @@ def _close_before_finalize(keyval):
         MPI.COMM_SELF.Set_attr(keyval, _opened)
 
 
+def _forget():
+    """In the child of a fork, where handles of the parent are of no use."""
+    global _alone
+    _alone = None
+    _opened.clear()
+
+
 atexit.register(close_all)
+os.register_at_fork(after_in_child=_forget)

@@ -37,19 +37,19 @@ def array_html(array) -> str:
 class Tree:
     """Objects as a tree: str() and print() give text, a notebook shows folders that open."""
 
-    def __init__(self, title: str, objects: Iterable, skip: int, depth: Optional[int], limit: int):
+    def __init__(self, title: str, objects: Iterable, count: int, skip: int, depth: Optional[int], limit: int):
         self._title = title
         self._root: dict = {}
         self._more = 0
         shown = 0
-        for info in objects:
+        for place, info in enumerate(objects):
+            if shown >= limit:
+                self._more = count - place
+                break
             parts = info.path[skip:].split("/")
             text = object_text(info)
             if depth is not None and len(parts) > depth:
                 parts, text = parts[:depth], "..."
-            if shown >= limit:
-                self._more += 1
-                continue
             node = self._root
             for part in parts[:-1]:
                 node = node.setdefault(part, {})

@@ -34,15 +34,15 @@ def from_numpy(dtype: np.dtype, path: str) -> tuple:
     for code, bits in BITS.items():
         if dtype == bits:
             return code, dtype.itemsize
-    code = CODES.get(dtype.name)
-    if code is None or code == abi.OPAQUE or dtype.kind in "SUMm":
+    known = CODES.get(dtype.name, abi.OPAQUE)
+    if known == abi.OPAQUE or dtype.kind in "SUMm":
         if dtype.itemsize == 0:
             raise TypeError(f"{path}: elements of dtype {dtype!r} have no bytes")
         return abi.OPAQUE, dtype.itemsize
     if not dtype.isnative:
         raise TypeError(f"{path}: elements of dtype {dtype.str} have the other byte order than this machine; "
                         "pass array.astype(array.dtype.newbyteorder('='))")
-    return code, dtype.itemsize
+    return known, dtype.itemsize
 
 
 def to_numpy(code: int, item_bytes: int, record: str | None = None) -> np.dtype:

@@ -5,18 +5,29 @@ Where Python has a builtin for the same thing it is a base as well, so that `exc
 
 from __future__ import annotations
 
+from typing import Optional, Sequence
+
 from . import abi
+from .report import Report
+
+
+_NAMES = {value: f"TSNAP_{name}" for name, value in vars(abi).items() if name.startswith("E_")}
 
 
 class Error(Exception):
-    """A tsnap call failed. `code` is the TSNAP_E_... number, the text says what happened and what to do."""
+    """A tsnap call failed. `code` is the TSNAP_E_... number, `status_name` what C calls it, the text says what happened and what to do."""
 
     code = abi.E_INTERNAL
 
-    def __init__(self, text: str = "", code: int | None = None):
+    def __init__(self, text: str = "", code: Optional[int] = None):
         super().__init__(text)
         if code is not None:
             self.code = code
+
+    @property
+    def status_name(self) -> str:
+        """The name of the code in C, such as "TSNAP_E_NOT_FOUND"."""
+        return _NAMES.get(self.code, f"unknown status {self.code}")
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -66,16 +77,17 @@ class NoSpace(Error, OSError):
 
 
 class Corrupt(Error):
-    """A checksum or the format is wrong."""
+    """A checksum or the format is wrong. After Snapshot.verify, `bad_paths` lists the damaged objects."""
 
     code = abi.E_CORRUPT
+    bad_paths: Sequence[str] = ()
 
 
 class Mismatch(Error):
     """State and snapshot, or the ranks, do not agree. After a restore, `report` lists what."""
 
     code = abi.E_MISMATCH
-    report = None
+    report: Optional[Report] = None
 
 
 class Unsupported(Error, NotImplementedError):

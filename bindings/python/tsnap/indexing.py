@@ -9,11 +9,11 @@ import numpy as np
 
 
 class Pick(NamedTuple):
-    """Of one axis: `count` elements from `start` on, `step` apart (never 0); `keep` is false for an integer."""
+    """Of one axis: `many` elements from `start` on, `step` apart (never 0); `keep` is false for an integer."""
 
     start: int
     step: int
-    count: int
+    many: int
     keep: bool
 
 
@@ -54,7 +54,7 @@ def box_of(chosen: List[Pick]) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
     """(offset, shape) of the smallest box that holds what is picked."""
     offset, shape = [], []
     for pick in chosen:
-        last = pick.start + pick.step * (pick.count - 1)
-        offset.append(min(pick.start, last) if pick.count else 0)
-        shape.append(abs(last - pick.start) + 1 if pick.count else 0)
+        last = pick.start + pick.step * (pick.many - 1)
+        offset.append(min(pick.start, last) if pick.many else 0)
+        shape.append(abs(last - pick.start) + 1 if pick.many else 0)
     return tuple(offset), tuple(shape)

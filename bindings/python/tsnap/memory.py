@@ -110,6 +110,20 @@ def has_device_support() -> bool:
     return any(name == "cuda_stream" for name, _ in abi.take_options._fields_)
 
 
+def stream_of(places) -> Optional[int]:
+    """The CUDA stream that all of these arrays are ordered with; that of PyTorch where they do not say. None: there is none."""
+    streams = {place.stream for place in places if place.on_device and place.stream is not None}
+    if len(streams) > 1:
+        raise ValueError(f"the arrays belong to {len(streams)} CUDA streams, and a call is ordered with one: synchronise, and give "
+                         "them one stream, or none")
+    if streams:
+        return streams.pop()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return torch.cuda.current_stream().cuda_stream
+    return None
+
+
 def describe(memory: Memory, path: str, offset=None) -> abi.array:
     """The tsnap_array of it."""
     if len(memory.shape) > abi.MAX_DIMS:

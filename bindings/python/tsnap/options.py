@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from dataclasses import dataclass, fields
 from typing import Any, Callable, Mapping, Optional
 
-from . import abi, library
+from . import abi, errors, library
 
 CODECS = {None: abi.CODEC_NONE, "none": abi.CODEC_NONE, "zstd": abi.CODEC_ZSTD, "lz4": abi.CODEC_LZ4, "deflate": abi.CODEC_DEFLATE}
 CODEC_NAMES = {code: name for name, code in CODECS.items() if name}
@@ -129,6 +130,15 @@ def _event(address):
 
 def phase_name(phase: int) -> str:
     return library.core().tsnap_phase_name(phase).decode()
+
+
+def with_stream(raw: ctypes.Structure, stream: Optional[int]) -> None:
+    """Orders the call with a CUDA stream, where the C interface can be told of one."""
+    if stream is None:
+        return
+    if not any(name == "cuda_stream" for name, _ in raw._fields_):
+        raise errors.Unsupported("this release of tsnap moves no device memory, and knows no cuda_stream")
+    raw.cuda_stream = stream
 
 
 def c_take_options(*, overwrite=False, codec=None, verify_replicated="shape", sync=True, chunk_bytes=0, slab_bytes=0,

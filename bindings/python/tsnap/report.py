@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
-
-from . import abi, options
+from typing import Any, Dict, Optional, Tuple
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class GcResult:
     bytes_removed: int
 
 
-def report_of(raw: abi.report) -> Report:
+def report_of(raw: Any) -> Report:
     lists = {}
     for name in ("missing", "unexpected", "mismatched", "not_restored"):
         paths, count = getattr(raw, name), getattr(raw, f"{name}_count")
@@ -66,7 +64,8 @@ def report_of(raw: abi.report) -> Report:
     return Report(**lists)
 
 
-def statistics_of(raw: abi.statistics) -> Statistics:
+def statistics_of(raw: Any) -> Statistics:
+    from . import options  # which needs the errors, which need the Report
     values = {name: getattr(raw, name) for name, _ in raw._fields_ if name not in ("struct_size", "reserved")}
     values["operation"] = options.OPERATIONS.get(raw.operation)
     values["plan_reused"] = bool(raw.plan_reused)
@@ -75,9 +74,9 @@ def statistics_of(raw: abi.statistics) -> Statistics:
     return Statistics(**{name: values[name] for name in Statistics.__dataclass_fields__})
 
 
-def copy_result_of(raw: abi.copy_result) -> CopyResult:
+def copy_result_of(raw: Any) -> CopyResult:
     return CopyResult(raw.objects_copied, raw.objects_skipped, raw.bytes_copied, raw.bytes_skipped, bool(raw.server_side))
 
 
-def gc_result_of(raw: abi.gc_result) -> GcResult:
+def gc_result_of(raw: Any) -> GcResult:
     return GcResult(raw.takes_removed, raw.takes_kept, raw.bytes_removed)

@@ -70,6 +70,9 @@ class _Objects(Mapping):
     _snapshot: "Snapshot"
     _prefix = ""
 
+    def _title(self) -> str:
+        raise NotImplementedError  # what a tree of it is called
+
     def _bounds(self):
         return self._snapshot._range(self._prefix)
 
@@ -113,7 +116,7 @@ class _Objects(Mapping):
 
     def tree(self, depth: Optional[int] = None, limit: int = 1000) -> display.Tree:
         """The objects as a tree, to be printed or shown in a notebook; `depth` levels of it, at most `limit` lines."""
-        return display.Tree(self._title(), self.objects(), len(self._prefix), depth, limit)
+        return display.Tree(self._title(), self.objects(), len(self), len(self._prefix), depth, limit)
 
     def to_xarray(self) -> Any:
         """An xarray.Dataset whose variables are read when they are used. See tsnap.xarrays."""
@@ -198,14 +201,14 @@ class Snapshot(_Objects):
                            ctypes.byref(value))
             except errors.NotFound:
                 return found
-            found[name.value.decode()] = value.value.decode()
+            found[(name.value or b"").decode()] = (value.value or b"").decode()
 
     def attribute(self, path: str, name: str) -> str:
         """One attribute of an object; ObjectNotFound if there is none."""
         value = ctypes.c_char_p()
         self._find("tsnap_snapshot_attribute", library.encoded(path, "a path"), library.encoded(name, "an attribute's name"),
                    ctypes.byref(value))
-        return value.value.decode()
+        return (value.value or b"").decode()
 
     def extents(self, path: str) -> List[Extent]:
         """Where the bytes of an object rest."""
@@ -230,7 +233,7 @@ class Snapshot(_Objects):
         if info.type == "array":
             return StoredArray(self, info)[...]
         if info.type in ("int64", "float64", "bool"):
-            out = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "bool": ctypes.c_int32}[info.type]()
+            out: Any = {"int64": ctypes.c_int64, "float64": ctypes.c_double, "bool": ctypes.c_int32}[info.type]()
             self._call(f"tsnap_read_{info.type}", key, ctypes.byref(out))
             return bool(out.value) if info.type == "bool" else out.value
         size = ctypes.c_size_t()
@@ -240,8 +243,10 @@ class Snapshot(_Objects):
             return ctypes.string_at(buffer, size.value)
         return buffer.value.decode("utf-8", "surrogateescape")
 
-    def _read_box(self, path: str, described: abi.array, verify: bool, memory_budget_bytes: int) -> None:
+    def _read_box(self, path: str, described: abi.array, verify: bool, memory_budget_bytes: int,
+                  stream: Optional[int]) -> None:
         raw = abi.read_options(verify=options.switch(verify), memory_budget_bytes=memory_budget_bytes)
+        options.with_stream(raw, stream)
         self._call("tsnap_read", library.encoded(path, "a path"), ctypes.byref(described), ctypes.byref(raw))
 
     def verify(self, progress: Wish = None) -> None:

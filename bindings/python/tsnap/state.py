@@ -178,7 +178,7 @@ class State:
         """
         self._register("tsnap_state_add_stateful", path, describe, loaded, release)
 
-    def add_rng(self, path: str, generator: Any = None, kind: str = "private", *, describe: Optional[Callable] = None,
+    def add_rng(self, path: str, generator: Any = None, kind: Union[str, int] = "private", *, describe: Optional[Callable] = None,
                 loaded: Optional[Callable] = None, release: Optional[Callable] = None) -> None:
         """A random number generator (see tsnap.Rng), or callbacks for one that tsnap does not know."""
         if generator is not None:
@@ -191,6 +191,10 @@ class State:
     def _register(self, function, path, describe, loaded, release):
         registration = Registration(State._child, describe, loaded, release, self._failures)
         self._add(function, path, ctypes.byref(registration.struct), keep=registration)
+
+    def _stream(self):
+        places = [place for kept in self._kept.values() for place in (kept if isinstance(kept, list) else [kept])]
+        return memory.stream_of(place for place in places if isinstance(place, memory.Memory))
 
     def remove(self, path: str) -> None:
         """Removes an object or stateful; its memory is left alone."""

@@ -73,7 +73,7 @@ class StoredArray:
              progress: Wish = None) -> Any:
         """Reads `array[index]`, into `out` if it is given: any array of that shape and type, with any strides."""
         chosen = indexing.picks(index, self.shape, self.path)
-        shape = tuple(pick.count for pick in chosen if pick.keep)
+        shape = tuple(pick.many for pick in chosen if pick.keep)
         if out is None:
             out = np.empty(shape, self.dtype)
         place = memory.locate(out, "out")
@@ -86,14 +86,15 @@ class StoredArray:
                                   f"{self.info.dtype} ({self.itemsize} bytes): tsnap converts none")
         view = out[tuple(slice(None) if pick.keep else None for pick in chosen)] if isinstance(out, np.ndarray) else None
         strides = iter(place.strides_bytes)
-        place = place._replace(shape=tuple(pick.count for pick in chosen),
+        place = place._replace(shape=tuple(pick.many for pick in chosen),
                                strides_bytes=tuple(next(strides) if pick.keep else self.itemsize for pick in chosen))
         with self._snapshot._watched(progress, f"read {self.path}"):
-            self._fill(*_forwards(place, view, chosen), (verify, memory_budget_bytes))
+            place, view, chosen = _forwards(place, view, chosen)
+            self._fill(place, view, chosen, (verify, memory_budget_bytes, memory.stream_of([place]) if place.on_device else None))
         return out
 
     def _fill(self, place, view, chosen, how):
-        stepped = [axis for axis, pick in enumerate(chosen) if pick.step > 1 and pick.count > 1]
+        stepped = [axis for axis, pick in enumerate(chosen) if pick.step > 1 and pick.many > 1]
         offset, shape = indexing.box_of(chosen)
         if not stepped:
             self._snapshot._read_box(self.path, memory.describe(place, self.path, offset), *how)
@@ -103,7 +104,7 @@ class StoredArray:
             view[...] = box[tuple(slice(None, None, pick.step) for pick in chosen)]
         else:
             axis = stepped[0]
-            for at in range(chosen[axis].count):
+            for at in range(chosen[axis].many):
                 one = list(chosen)
                 one[axis] = indexing.Pick(chosen[axis].start + at * chosen[axis].step, 1, 1, True)
                 inner = place._replace(address=place.address + at * place.strides_bytes[axis],
@@ -115,7 +116,7 @@ class StoredArray:
         """Reads `array[index]` into a PyTorch tensor."""
         import torch
         chosen = indexing.picks(index, self.shape, self.path)
-        tensor = torch.empty([pick.count for pick in chosen if pick.keep], dtype=dtypes.to_torch(self._code, self.path))
+        tensor = torch.empty([pick.many for pick in chosen if pick.keep], dtype=dtypes.to_torch(self._code, self.path))
         return self.read(index, tensor, **choices)
 
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
@@ -145,9 +146,9 @@ def _forwards(place, view, chosen):
     address, strides, forwards = place.address, list(place.strides_bytes), list(chosen)
     for axis, pick in enumerate(chosen):
         if pick.step < 0:
-            if pick.count:
-                address += (pick.count - 1) * strides[axis]
+            if pick.many:
+                address += (pick.many - 1) * strides[axis]
             strides[axis] = -strides[axis]
-            forwards[axis] = indexing.Pick(pick.start + pick.step * (pick.count - 1) if pick.count else 0, -pick.step, pick.count, True)
+            forwards[axis] = indexing.Pick(pick.start + pick.step * (pick.many - 1) if pick.many else 0, -pick.step, pick.many, True)
             view = None if view is None else view[(slice(None),) * axis + (slice(None, None, -1),)]
     return place._replace(address=address, strides_bytes=tuple(strides)), view, forwards

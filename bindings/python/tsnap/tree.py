@@ -66,9 +66,9 @@ class Registrar:
         if isinstance(value, (np.generic, complex)) and not isinstance(value, SCALARS):
             array = np.array(value)
             self._array(path, array, kind)
-            give = (lambda: complex(array[()])) if type(value) is complex else (lambda: array[()])
-            return Node(give, ["complex"] if type(value) is complex else
-                        ["scalar", *form.of_array(memory.locate(array, path), False)[2:]])
+            if type(value) is complex:
+                return Node(lambda: complex(array[()]), ["complex"])
+            return Node(lambda: array[()], ["scalar", *form.of_array(memory.locate(array, path), False)[2:]])
         if isinstance(value, (str, bytes, bytearray, form.Room)):
             return self._text(value, path, kind)
         if isinstance(value, (bool, int, float, *SCALARS)):

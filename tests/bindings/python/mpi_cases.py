@@ -65,7 +65,9 @@ def arrays_are_cut_anew():
     own = np.full((RANK + 1, 3), RANK)
     joined = tsnap.Sharded.concatenated(own, WORLD)
     same(joined.global_shape, (SIZE * (SIZE + 1) // 2, 3))
-    tsnap.take(place("joined"), {"v": joined}, comm=WORLD)
+    # Records, of which the last rank has none.
+    records = np.zeros(2 * (RANK + 1 < SIZE), [("x", "f4"), ("id", "i4")])
+    tsnap.take(place("joined"), {"v": joined, "r": tsnap.Sharded.concatenated(records, WORLD)}, comm=WORLD)
     with tsnap.Context(WORLD) as context, context.open(place("joined")) as snapshot:
         same(list(snapshot["v"][:, 0]), [rank for rank in range(SIZE) for _ in range(rank + 1)])
 

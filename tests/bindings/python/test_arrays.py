@@ -7,7 +7,7 @@ import numpy as np
 
 import places
 import tsnap
-from tsnap import abi, dlpack, dtypes, memory
+from tsnap import abi, dlpack, dtypes, memory, options
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16", "V5", "S7", "U3", "M8[ns]", "m8[s]",
           np.dtype([("x", "f4"), ("inner", [("id", ">i4"), ("tag", "S3")])]), np.dtype([("a", "i1"), ("b", "f8")], align=True),
@@ -103,6 +103,21 @@ class Arrays(unittest.TestCase):
                     tsnap.take(places.fresh(), {"a": value})
         place = memory.locate(OnDevice(array, strides=False, read_only=True), "a")
         self.assertEqual((place.strides_bytes, place.writable), ((48, 8), False))
+
+    def test_a_call_is_ordered_with_the_stream_of_its_arrays(self):
+        array = np.zeros(4)
+        places_ = [memory.locate(OnDevice(array, stream=stream), "a") for stream in (None, 7, 7, 9)]
+        self.assertEqual([memory.stream_of(places_[:count]) for count in (0, 1, 3)], [None, None, 7])
+        with self.assertRaisesRegex(ValueError, "2 CUDA streams"):
+            memory.stream_of(places_)
+        fields = [field for field in abi.take_options._fields_ if field[0] not in ("struct_size", "cuda_stream")]
+        for raw in (abi._struct("with_stream", [*fields, ("cuda_stream", ctypes.c_void_p)])(),):
+            options.with_stream(raw, 7)
+            options.with_stream(raw, None)
+            self.assertEqual(raw.cuda_stream, 7)
+        if not memory.has_device_support():
+            with self.assertRaisesRegex(tsnap.Unsupported, "cuda_stream"):
+                options.with_stream(abi.take_options(), 7)
 
     def test_sharded_arrays_tile_or_say_how_they_cover(self):
         url, whole = places.fresh(), np.arange(48.0).reshape(6, 8)

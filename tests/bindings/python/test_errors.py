@@ -14,7 +14,7 @@ import numpy as np
 
 import places
 import tsnap
-from tsnap import abi, errors
+from tsnap import abi, errors, library
 
 # Run in a process of its own, with faults of system calls: the first argument is what to do.
 ACTS = {
@@ -44,6 +44,8 @@ class Errors(unittest.TestCase):
         self.assertEqual(set(errors.BY_CODE), codes)
         for code in codes | {-1000}:
             error = errors.of_status(code, "why")
+            if code in codes:
+                self.assertEqual(error.status_name, library.core().tsnap_status_name(code).decode())
             self.assertEqual((error.code, str(error), isinstance(error, tsnap.Error)), (code, "why", True))
             again = pickle.loads(pickle.dumps(error))
             self.assertEqual((type(again), again.code, str(again)), (type(error), code, "why"))
@@ -137,7 +139,9 @@ class Errors(unittest.TestCase):
             try:
                 snapshot["a"][0]
             except tsnap.Invalid:
-                os._exit(7)
+                # And module functions open new ones there.
+                state = tsnap.restore(self.url, {"a": np.zeros(1000), "n": 0})
+                os._exit(7 if state["n"] == 1 else 2)
             finally:
                 os._exit(1)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 7)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,11 @@ print(int(tsnap.Snapshot("place")["a"][3]))
 
 
 class Install(unittest.TestCase):
+    def test_meson_installs_all_of_it(self):
+        folder = SOURCE / "bindings/python"
+        named = set(re.findall(r"'tsnap/([\w.]+)'", (folder / "meson.build").read_text()))
+        self.assertEqual(named, {path.name for path in (folder / "tsnap").iterdir() if path.suffix == ".py"} | {"py.typed"})
+
     def test_pip_installs_all_of_it(self):
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)

@@ -1,5 +1,6 @@
 """Finding and checking libtsnap: by variable, beside the package, where it was installed, by the system; and saying what is wrong."""
 
+import ast
 import os
 import pathlib
 import shutil
@@ -94,6 +95,10 @@ class Loading(unittest.TestCase):
         if os.path.exists(os.path.join(os.path.dirname(FILE), library.MPI_SONAME)):
             said = run("import tsnap.library as l; l.mpi('Some MPI 7')", TSNAP_LIBRARY=FILE)
             self.assertRegex(said, "LibraryError.*was built for .*, and mpi4py runs on Some MPI 7")
+
+    def test_sources_are_those_of_the_oldest_python(self):
+        for file in PACKAGE.glob("*.py"):
+            ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 9))
 
     def test_all_that_is_public_has_type_hints_and_a_text(self):
         self.assertTrue((PACKAGE / "py.typed").exists())

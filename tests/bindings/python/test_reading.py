@@ -154,6 +154,7 @@ class Reading(unittest.TestCase):
         self.assertIn("├── group/\n│   ├── a  int64, replicated\n│   └── b/\n│       └── c  string, replicated, 4 bytes\n", text)
         self.assertIn("── group  ...", str(self.snapshot.tree(depth=1)))
         self.assertIn("... and 7 more objects", str(self.snapshot.tree(limit=2)))
+        self.assertNotIn("more objects", str(self.snapshot.tree(limit=9)))
         self.assertTrue(str(self.snapshot["group"].tree()).startswith("group/\n├── a"))
         url = places.fresh()
         tsnap.take(url, {"<b>": 1})
