@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -17,6 +18,9 @@ from .request import Request
 from .snapshot import Snapshot
 from .state import State, kind_code
 from .tree import Registrar
+
+
+_alive: "weakref.WeakSet[Context]" = weakref.WeakSet()
 
 
 class Context:
@@ -35,6 +39,7 @@ class Context:
         # The callbacks in it live as long as the handle.
         self._config = options.c_config(self.config, self._failures)
         self.rank, self.size, self._alone = 0, 1, comm is None
+        _alive.add(self)
         if comm is None:
             library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
             return
@@ -174,6 +179,8 @@ class Context:
         if not self._handle:
             raise errors.Invalid("this tsnap.Context is closed")
         status = getattr(library.core(), function)(*arguments)
+        if made is not None:
+            made._let_go(status)
         raised = []
         for kept in (made._failures if made is not None else [], failures, self._failures):
             raised += kept
@@ -208,6 +215,13 @@ class Context:
         return made
 
 
+def close_those_of_one_process() -> None:
+    """At the end of the interpreter: what is pending would be lost."""
+    for context in list(_alive):
+        if context.size == 1 and context._handle and os.getpid() == context._process:
+            context.close()
+
+
 class _Made(State):
     """A state that was made for one call."""
 
@@ -226,7 +240,7 @@ class _Borrowed:
         if not state._handle:
             raise errors.Invalid("this tsnap.State is closed")
         self._handle, self._failures = state._handle, state._failures
-        self._stream = state._stream
+        self._stream, self._let_go = state._stream, state._let_go
 
     def __enter__(self):
         return self

@@ -12,6 +12,7 @@ import os
 import sys
 from typing import Any
 
+from . import context
 from .context import Context
 
 _alone = None
@@ -30,22 +31,22 @@ def of(comm: Any) -> Context:
             _opened.append(_alone)
         return _alone
     keyval = _comm_keyval()
-    context = comm.Get_attr(keyval)
-    if context is None:
-        context = Context(comm)
-        _opened.append(context)
-        comm.Set_attr(keyval, context)
+    found = comm.Get_attr(keyval)
+    if found is None:
+        found = Context(comm)
+        _opened.append(found)
+        comm.Set_attr(keyval, found)
         _close_before_finalize(keyval)
-    return context
+    return found
 
 
 def close_all() -> None:
     """Closes the contexts that module functions have opened. Collective where they are."""
     failed = sys.exc_info()[0] is not None or getattr(sys, "last_value", None) is not None
-    for context in list(_opened):
-        _opened.remove(context)
-        if context.size == 1 or not failed:
-            context.close()
+    for one in list(_opened):
+        _opened.remove(one)
+        if one.size == 1 or not failed:
+            one.close()
 
 
 def _comm_keyval():
@@ -56,12 +57,12 @@ def _comm_keyval():
     return _keyval
 
 
-def _on_delete(_comm, _key, context):
-    if context is _opened:
+def _on_delete(_comm, _key, value):
+    if value is _opened:
         close_all()
-    elif context in _opened:
-        _opened.remove(context)
-        context.close()
+    elif value in _opened:
+        _opened.remove(value)
+        value.close()
 
 
 def _close_before_finalize(keyval):
@@ -78,5 +79,6 @@ def _forget():
     _opened.clear()
 
 
+atexit.register(context.close_those_of_one_process)
 atexit.register(close_all)
 os.register_at_fork(after_in_child=_forget)

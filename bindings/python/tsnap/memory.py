@@ -15,6 +15,11 @@ import numpy as np
 from . import abi, dlpack, dtypes, errors
 
 
+# What calls that timed out were given: storage that hangs may still be read from, or written to, by a thread of C, so it lives as
+# long as the process does.
+LEFT_BEHIND: list = []
+
+
 class Memory(NamedTuple):
     """An array in memory. `owner` keeps it there; `stream` is the CUDA stream to order work with, None for none."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from . import abi, display, dtypes, errors, library, options, report
+from . import abi, display, dtypes, errors, library, memory, options, report
 from .progress import Watch, Wish
 from .stored import StoredArray
 
@@ -243,11 +243,15 @@ class Snapshot(_Objects):
             return ctypes.string_at(buffer, size.value)
         return buffer.value.decode("utf-8", "surrogateescape")
 
-    def _read_box(self, path: str, described: abi.array, verify: bool, memory_budget_bytes: int,
+    def _read_box(self, path: str, described: abi.array, owner: Any, verify: bool, memory_budget_bytes: int,
                   stream: Optional[int]) -> None:
         raw = abi.read_options(verify=options.switch(verify), memory_budget_bytes=memory_budget_bytes)
         options.with_stream(raw, stream)
-        self._call("tsnap_read", library.encoded(path, "a path"), ctypes.byref(described), ctypes.byref(raw))
+        try:
+            self._call("tsnap_read", library.encoded(path, "a path"), ctypes.byref(described), ctypes.byref(raw))
+        except errors.Timeout:
+            memory.LEFT_BEHIND.append(owner)
+            raise
 
     def verify(self, progress: Wish = None) -> None:
         """Reads and checks all stored bytes. Corrupt, whose `bad_paths` lists the damaged objects, when some are bad."""

@@ -192,6 +192,14 @@ class State:
         registration = Registration(State._child, describe, loaded, release, self._failures)
         self._add(function, path, ctypes.byref(registration.struct), keep=registration)
 
+    def _let_go(self, status):
+        """After a call: what statefuls have released may go, except when a thread of C may still use it."""
+        if status == abi.E_TIMEOUT:
+            memory.LEFT_BEHIND.append((dict(self._kept), [kept.released for kept in self._kept.values() if isinstance(kept, Registration)]))
+        for kept in self._kept.values():
+            if isinstance(kept, Registration):
+                kept.released = None
+
     def _stream(self):
         places = [place for kept in self._kept.values() for place in (kept if isinstance(kept, list) else [kept])]
         return memory.stream_of(place for place in places if isinstance(place, memory.Memory))

@@ -19,6 +19,8 @@ class Registration:
         self._make_child, self._describe, self._loaded, self._release = make_child, describe, loaded, release
         self._failures = failures
         self._child = None
+        # What the last call has released. After a timeout a thread of C may still use it (Context._call).
+        self.released = None
         self.struct = abi.stateful(describe=abi.DESCRIBE_CALLBACK(self._on_describe), loaded=abi.LOADED_CALLBACK(self._on_loaded),
                                    release=abi.RELEASE_CALLBACK(self._on_release))
 
@@ -49,4 +51,4 @@ class Registration:
         except BaseException as error:  # kept for the caller
             self._failures.append(error)
         finally:
-            self._child = None
+            self.released, self._child = self._child, None

@@ -97,10 +97,10 @@ class StoredArray:
         stepped = [axis for axis, pick in enumerate(chosen) if pick.step > 1 and pick.many > 1]
         offset, shape = indexing.box_of(chosen)
         if not stepped:
-            self._snapshot._read_box(self.path, memory.describe(place, self.path, offset), *how)
+            self._snapshot._read_box(self.path, memory.describe(place, self.path, offset), place.owner, *how)
         elif view is not None and math.prod(shape) * self.itemsize <= MOST_BOX_BYTES:
             box = np.empty(shape, view.dtype)
-            self._snapshot._read_box(self.path, memory.describe(memory.locate(box, self.path), self.path, offset), *how)
+            self._snapshot._read_box(self.path, memory.describe(memory.locate(box, self.path), self.path, offset), box, *how)
             view[...] = box[tuple(slice(None, None, pick.step) for pick in chosen)]
         else:
             axis = stepped[0]

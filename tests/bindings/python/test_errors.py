@@ -16,6 +16,27 @@ import places
 import tsnap
 from tsnap import abi, errors, library
 
+# Storage that stalls: what the call was given must outlive it.
+STALLED = """
+import gc, sys, weakref, numpy as np, tsnap
+class Array(np.ndarray): pass
+class Part:
+    def state_dict(self): return {"b": kept(1)}
+    def load_state_dict(self, contents): pass
+seen = []
+def kept(value):
+    array = np.full(1000, float(value)).view(Array)
+    seen.append(weakref.ref(array))
+    return array
+context = tsnap.Context(io_timeout_seconds=0.3)
+try:
+    context.take(sys.argv[1], {"a": kept(0), "part": Part()})
+except TimeoutError as error:
+    print(type(error).__name__)
+gc.collect()
+print([reference() is not None for reference in seen])
+"""
+
 # Run in a process of its own, with faults of system calls: the first argument is what to do.
 ACTS = {
     "take": "tsnap.take(url, {'a': np.zeros(1000)})",
@@ -116,6 +137,12 @@ class Errors(unittest.TestCase):
                 self.assertEqual(names[0], kind, text)
                 self.assertIn(builtin, names)
                 self.assertEqual(code, getattr(errors, kind).code)
+
+    def test_memory_outlives_a_call_whose_storage_stalls(self):
+        url = places.fresh()
+        environment = {**os.environ, "TSNAP_FAULT": f"op=pwrite,n=1,sleep=3,count=all,path={os.path.basename(url)}", "LD_PRELOAD": sys.argv[1]}
+        done = subprocess.run([sys.executable, "-c", STALLED, url], env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.stdout, "Timeout\n[True, True]\n", done.stderr)
 
     def test_a_server_that_is_not_there_is_the_network(self):
         with socket.socket() as taken:

@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -109,6 +111,16 @@ class Requests(unittest.TestCase):
             request.wait()
         self.assertIsInstance(caught.exception.__cause__, ZeroDivisionError)
         tsnap.Snapshot(self.url).verify()
+
+    def test_a_take_that_is_pending_at_the_end_of_the_program_is_finished(self):
+        for opened in ("tsnap", "tsnap.Context()"):
+            url = places.fresh()
+            # It is slow, in the library's thread: the program is at its end long before.
+            program = (f"import sys, threading, time, numpy, tsnap\ncontext, me = {opened}, threading.get_ident()\n"
+                       "context.take_async(sys.argv[1], {'a': numpy.zeros(1000)},\n"
+                       "                   progress=lambda told: threading.get_ident() == me or time.sleep(0.5))")
+            subprocess.run([sys.executable, "-c", program, url], check=True)
+            tsnap.Snapshot(url).verify()
 
     def test_takes_follow_each_other(self):
         requests = [self.context.take_async(self.url, {"n": number}, overwrite=True) for number in range(4)]
