@@ -43,7 +43,10 @@ class Context:
         if comm is None:
             library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
             return
-        from mpi4py import MPI
+        try:
+            from mpi4py import MPI
+        except ImportError as error:
+            raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
         if not isinstance(comm, MPI.Comm):
             raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
         mpi = library.mpi(MPI.Get_library_version())

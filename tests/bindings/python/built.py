@@ -15,7 +15,7 @@ import tempfile
 
 
 # What a script needs beside the standard library and NumPy.
-NEEDS = {"test_torch.py": ["torch"], "test_xarray.py": ["xarray"], "test_callbacks.py": ["tqdm"], "test_install.py": ["pip", "setuptools", "wheel"],
+NEEDS = {"test_state.py": ["mpi4py"], "test_torch.py": ["torch"], "test_xarray.py": ["xarray"], "test_callbacks.py": ["tqdm"], "test_install.py": ["pip", "setuptools", "wheel"],
          "ranks.py": ["mpi4py", "tqdm"], "page.py": ["mpi4py", "torch", "xarray", "tqdm", "pip", "setuptools", "wheel"]}
 
 
