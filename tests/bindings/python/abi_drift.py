@@ -6,6 +6,7 @@ A field that the headers have added at the end of a struct is reported with the 
 """
 
 import ctypes
+import inspect
 import re
 import sys
 
@@ -13,7 +14,8 @@ sys.path.insert(0, sys.argv[2])
 import layout  # noqa: E402  (tests/abi: it compiles a program that prints what the headers say)
 import public  # noqa: E402
 
-from tsnap import abi  # noqa: E402
+import tsnap  # noqa: E402
+from tsnap import abi, options  # noqa: E402
 
 SCALARS = {"int32_t": "i", "int64_t": "l", "size_t": "z", "void": "v"}
 
@@ -82,6 +84,25 @@ def compare_functions(include_dir):
             yield f"{name} is {theirs.get(name)} in the headers and {ours.get(name)} in abi.py (result, arguments)"
 
 
+# Members that no user sets or reads by their names: sizes, callbacks' user pointers, and what the package sets itself.
+OWN = {"struct_size", "reserved", "progress_user", "log_user", "event_user", "removed_user", "cuda_stream"}
+
+
+def compare_options():
+    """What is in a struct has a word in Python."""
+    def parameters(function):
+        return set(inspect.signature(function).parameters)
+    for struct, words in (
+            (abi.take_options, parameters(options.c_take_options) | {"progress"}), (abi.restore_options, parameters(options.c_restore_options) | {"progress"}),
+            (abi.read_options, parameters(tsnap.StoredArray.read)), (abi.copy_options, parameters(tsnap.copy)), (abi.gc_options, parameters(tsnap.gc)),
+            (abi.config, set(tsnap.Config.__dataclass_fields__)), (abi.statistics, set(tsnap.Statistics.__dataclass_fields__)),
+            (abi.event, set(tsnap.Event.__dataclass_fields__)), (abi.copy_result, set(tsnap.CopyResult.__dataclass_fields__)),
+            (abi.gc_result, set(tsnap.GcResult.__dataclass_fields__))):
+        for member, _ in struct._fields_:
+            if member not in words | OWN:
+                yield f"{struct.__name__}.{member} has no word in Python"
+
+
 def compare_version(include_dir):
     text = public.read(f"{include_dir}/tsnap/version.h")
     for name in ("MAJOR", "MINOR", "PATCH"):
@@ -106,7 +127,7 @@ def main():
     include_dir = sys.argv[1]
     facts = layout.probe(include_dir)
     check_the_checker(include_dir, facts)
-    findings = [*compare_structs(facts), *compare_constants(facts, include_dir), *compare_functions(include_dir), *compare_version(include_dir)]
+    findings = [*compare_structs(facts), *compare_constants(facts, include_dir), *compare_functions(include_dir), *compare_options(), *compare_version(include_dir)]
     print("\n".join(findings))
     print(f"{len(facts)} facts of the headers, {len(findings)} findings")
     return 1 if findings else 0
