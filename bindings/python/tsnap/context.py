@@ -200,10 +200,19 @@ class Context:
         if isinstance(state, State):
             if kind not in (None, "private") or attributes or replicate:
                 raise TypeError("kind, attributes and replicate are for dicts; a tsnap.State has methods for them")
-            return _Borrowed(state)
+            made = _Borrowed(state)
+            try:
+                state._fill(peek is not None)
+            except ValueError as error:
+                made.__exit__()
+                if self.size == 1:
+                    raise
+                return _poisoned(error)
+            return made
         if kind is None:
             kind = "replicated" if self._alone else "private"
         made = _Made()
+        made._fill(peek is not None)
         try:
             made.node = Registrar(made, peek).add_root(state, kind_code(kind))
             if attributes:
@@ -243,13 +252,13 @@ class _Borrowed:
         if not state._handle:
             raise errors.Invalid("this tsnap.State is closed")
         self._handle, self._failures = state._handle, state._failures
-        self._stream, self._let_go = state._stream, state._let_go
+        self._stream, self._let_go, self._fill = state._stream, state._let_go, state._fill
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        pass
+        self._fill(False)
 
 
 def _poisoned(error):

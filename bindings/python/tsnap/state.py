@@ -44,13 +44,15 @@ class State:
         self._owned = True
         self._kept: dict = {}
         self._failures: list = []
+        # Shared with the children: whether a restore is going on, which fills arrays.
+        self._mode = {"filling": False}
         library.call("tsnap_state_create", ctypes.byref(self._handle))
 
     @classmethod
-    def _child(cls, handle, failures) -> "State":
+    def _child(cls, handle, failures, mode) -> "State":
         """The state that a describe callback is given: its handle is borrowed."""
         made = cls.__new__(cls)
-        made._handle, made._owned, made._kept, made._failures = ctypes.c_void_p(handle), False, {}, failures
+        made._handle, made._owned, made._kept, made._failures, made._mode = ctypes.c_void_p(handle), False, {}, failures, mode
         return made
 
     def close(self) -> None:
@@ -81,15 +83,21 @@ class State:
         self._add_array("tsnap_state_add_replicated", path, array)
 
     def _add_array(self, function, path, array):
-        place = memory.locate(array, path)
+        place = self._locate(array, path)
         self._add(function, path, ctypes.byref(memory.describe(place, path)), keep=place)
         if place.record:
             self.set_attribute(path, dtypes.RECORD_ATTRIBUTE, place.record)
 
+    def _locate(self, array, path):
+        place = memory.locate(array, path)
+        if self._mode["filling"]:
+            _check_writable(place, path)
+        return place
+
     def add_sharded(self, path: str, global_shape: Sequence[int], boxes: Sequence[Tuple[Any, Sequence[int]]], *,
                     coverage: str = "exact", fill: Any = None) -> None:
         """This rank's boxes of a global array, as (array, offset); none is fine. See tsnap.Sharded for coverage and fill."""
-        places = [memory.locate(array, path) for array, _ in boxes]
+        places = [self._locate(array, path) for array, _ in boxes]
         described = (abi.array * len(boxes))(*(
             memory.describe(place, path, offset) for place, (_, offset) in zip(places, boxes)))
         shape = (ctypes.c_int64 * max(len(global_shape), 1))(*global_shape)
@@ -189,8 +197,17 @@ class State:
         self._register("tsnap_state_add_rng", path, describe, loaded, release)
 
     def _register(self, function, path, describe, loaded, release):
-        registration = Registration(State._child, describe, loaded, release, self._failures)
+        mode = self._mode
+        registration = Registration(lambda handle, failures: State._child(handle, failures, mode), describe, loaded, release, self._failures)
         self._add(function, path, ctypes.byref(registration.struct), keep=registration)
+
+    def _fill(self, filling):
+        """Before and after a restore: from here on arrays must be writable; those that are registered are looked at now."""
+        self._mode["filling"] = filling
+        for path, kept in self._kept.items() if filling else ():
+            for place in kept if isinstance(kept, list) else [kept]:
+                if isinstance(place, memory.Memory):
+                    _check_writable(place, path)
 
     def _let_go(self, status):
         """After a call: what statefuls have released may go, except when a thread of C may still use it."""
@@ -222,6 +239,11 @@ def whole(path):
             raise OverflowError(f"{path}: {value!r} is no integer of 64 bits")
         return number
     return accept
+
+
+def _check_writable(place, path):
+    if not place.writable and 0 not in place.shape:
+        raise ValueError(f"{path}: the array is read-only, and a restore fills it in place")
 
 
 def _check_room(path, size, room):

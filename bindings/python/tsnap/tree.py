@@ -63,14 +63,14 @@ class Registrar:
         if memory.is_array(value):
             self._array(path, value, kind)
             return Node(lambda: value, form.of_array(memory.locate(value, path), memory.is_tensor(value)))
+        if isinstance(value, (str, bytes, bytearray, form.Room)):
+            return self._text(value, path, kind)
         if isinstance(value, (np.generic, complex)) and not isinstance(value, SCALARS):
             array = np.array(value)
             self._array(path, array, kind)
             if type(value) is complex:
                 return Node(lambda: complex(array[()]), ["complex"])
             return Node(lambda: array[()], ["scalar", *form.of_array(memory.locate(array, path), False)[2:]])
-        if isinstance(value, (str, bytes, bytearray, form.Room)):
-            return self._text(value, path, kind)
         if isinstance(value, (bool, int, float, *SCALARS)):
             return self._number(value, path, kind)
         if is_stateful(value):
@@ -85,8 +85,6 @@ class Registrar:
                         "lists of these, or an object with state_dict() and load_state_dict()")
 
     def _array(self, path, value, kind):
-        if self._peek is not None and not memory.locate(value, path).writable:
-            raise ValueError(f"{self._prefix}{path}: the array is read-only, and a restore fills it in place")
         (self._state.add_replicated if kind == abi.REPLICATED else self._state.add_private)(path, value)
 
     def _number(self, value, path, kind):

@@ -122,8 +122,15 @@ class Values(unittest.TestCase):
         url, array_ = places.fresh(), np.arange(3.0)
         array_.flags.writeable = False
         tsnap.take(url, {"a": array_})
-        with self.assertRaisesRegex(ValueError, "a: .*read-only"):
-            tsnap.restore(url, {"a": array_})
+        with tsnap.Context() as context, tsnap.State() as kept, tsnap.State() as described:
+            kept.add_private("a", array_)
+            described.add_stateful("s", lambda child: child.add_sharded("a", (3,), [(array_, (0,))]))
+            for state in ({"a": array_}, {"a": tsnap.Sharded(array_, (3,), (0,))}, kept):
+                with self.assertRaisesRegex(ValueError, "a: .*read-only"):
+                    context.restore(url, state)
+            with self.assertRaisesRegex(tsnap.CallbackError, "a: .*read-only"):
+                context.restore(url, described)
+            context.take(url, kept, overwrite=True)
 
     def test_attributes_and_metadata_are_kept(self):
         url = places.fresh()
