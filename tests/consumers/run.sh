@@ -68,4 +68,23 @@ else
   echo "The core (mount namespaces are not permitted here: MPI is in sight, and shown not to be used)"
   sh "$sources/core_only.sh" "$sources" "$work"
 fi
+echo "The Python package, where it was installed"
+package=$(find "$prefix" -path '*/tsnap/installed.py' | head -n 1)
+python=
+for candidate in /usr/bin/python3 python3; do
+  if [ -z "$python" ] && "$candidate" -c 'import numpy' 2>/dev/null; then python=$candidate; fi
+done
+if [ -z "$package" ] || [ -z "$python" ]; then
+  echo "(not installed, or no NumPy: not shown)"
+else
+  # Nothing tells it where the library is, but where it lies itself.
+  (cd "$work" && env -u LD_LIBRARY_PATH PYTHONPATH="$(dirname "$(dirname "$package")")" PYTHONDONTWRITEBYTECODE=1 "$python" -c '
+import numpy, sys, tsnap
+assert tsnap.__file__.startswith(sys.argv[1]), tsnap.__file__
+with tsnap.Snapshot(sys.argv[2]) as snapshot:
+    assert len(snapshot) > 0 and all(snapshot.read_value(path) is not None for path in snapshot)
+tsnap.take("snapshot_python", {"a": numpy.arange(5)})
+assert tsnap.Snapshot("snapshot_python")["a"][3] == 3
+' "$prefix" "$work/snapshot_mpi")
+fi
 echo "All consumers work"

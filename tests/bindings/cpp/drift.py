@@ -54,8 +54,7 @@ def check_the_checker(headers, code):
     """Something new in the C headers, and something that C++ lost, are seen."""
     joined = "\n".join(headers)
     cases = [
-        (joined.replace("  void *progress_user;\n} tsnap_take_options;", "  void *progress_user;\n  void *cuda_stream;\n} tsnap_take_options;"),
-         code, "tsnap_take_options.cuda_stream"),
+        (joined.replace("\n} tsnap_take_options;", "\n  void *novelty;\n} tsnap_take_options;"), code, "tsnap_take_options.novelty"),
         (joined.replace("TSNAP_E_BUSY = -17,", "TSNAP_E_BUSY = -17, TSNAP_E_NEW = -18,"), code, "TSNAP_E_NEW"),
         (joined + "\nTSNAP_API int32_t tsnap_new(void);\n", code, "tsnap_new"),
         (joined, [file.replace("tsnap_gc(", "gc_(") for file in code], "tsnap_gc"),

@@ -41,7 +41,7 @@ enum class ReplicatedCheck : std::int32_t {
   content = TSNAP_REPLICATED_CHECK_CONTENT
 };
 
-// Equal on all ranks, except progress.
+// Equal on all ranks, except progress, device_staging and cuda_stream.
 struct TakeOptions {
   bool overwrite = false;
   Codec codec = Codec::none;
@@ -51,6 +51,8 @@ struct TakeOptions {
   std::uint64_t slab_bytes = 0;
   std::string metadata = {};
   Progress progress = {};
+  bool device_staging = false;  // of take_async: GPU memory waits in spare memory of its device
+  void *cuda_stream = nullptr;  // of this rank, a CUstream or cudaStream_t
 };
 
 enum class NewRanks : std::int32_t {
@@ -63,13 +65,14 @@ enum class LostRanks : std::int32_t {
   ignore = TSNAP_LOST_RANKS_IGNORE
 };
 
-// Equal on all ranks, except progress.
+// Equal on all ranks, except progress and cuda_stream.
 struct RestoreOptions {
   bool strict = true;
   NewRanks new_ranks = NewRanks::error;
   LostRanks lost_ranks = LostRanks::error;
   bool verify = true;
   Progress progress = {};
+  void *cuda_stream = nullptr;  // of this rank, a CUstream or cudaStream_t
 };
 
 // What a restore found on this rank: paths.
@@ -170,6 +173,7 @@ class Context {
     c.new_ranks = static_cast<std::int32_t>(options.new_ranks);
     c.lost_ranks = static_cast<std::int32_t>(options.lost_ranks);
     c.verify = detail::Switch(options.verify);
+    c.cuda_stream = options.cuda_stream;
     progress.Put(c);
     detail::StateCore &state_core = detail::StateAccess::core(state);
     detail::Lookup lookup(url.c_str(), core_ ? core_->held.c() : nullptr,
@@ -254,6 +258,8 @@ class Context {
     c.chunk_bytes = options.chunk_bytes;
     c.slab_bytes = options.slab_bytes;
     if (!options.metadata.empty()) c.metadata = options.metadata.c_str();
+    c.device_staging = detail::Switch(options.device_staging);
+    c.cuda_stream = options.cuda_stream;
     progress.Put(c);
     return c;
   }

@@ -74,6 +74,7 @@ struct Extent {
 struct ReadOptions {
   std::uint64_t memory_budget_bytes = 0;
   bool verify = true;
+  void *cuda_stream = nullptr;  // a CUstream or cudaStream_t
 };
 
 namespace detail {
@@ -227,6 +228,7 @@ class Object {
     tsnap_read_options c = TSNAP_READ_OPTIONS_INIT;
     c.memory_budget_bytes = options.memory_budget_bytes;
     c.verify = detail::Switch(options.verify);
+    c.cuda_stream = options.cuda_stream;
     End(tsnap_read(handle(), path_.c_str(), &box, &c));
   }
 
