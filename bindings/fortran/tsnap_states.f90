@@ -327,7 +327,6 @@ contains
     type(held_stateful), pointer :: held
     integer :: ierr
     call c_f_pointer(user, held)
-    call forget(held%child)
     held%child%handle = child
     call held%object%describe(held%child, ierr)
     status = ierr
@@ -344,13 +343,12 @@ contains
     status = ierr
   end function
 
-  ! Statefuls of the child may be released after their parent: what was noted of them stays until the
-  ! next description, or the state's end.
   subroutine release_held(user) bind(C)
     type(c_ptr), value :: user
     type(held_stateful), pointer :: held
     call c_f_pointer(user, held)
     call held%object%release()
+    call forget(held%child)
     held%child%handle = c_null_ptr
   end subroutine
 

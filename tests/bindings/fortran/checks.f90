@@ -54,6 +54,6 @@ contains
       error stop 2
     end if
     write (*, '(i0, a, i0, a)') made, ' checks, ', failed, ' failed'
-    if (failed > 0) error stop 1
+    if (failed > 0) stop 1
   end subroutine
 end module
