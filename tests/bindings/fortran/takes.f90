@@ -54,11 +54,7 @@ program takes
 
   folder = argument(2)
   url = folder // '/one'
-  call state%create()
-  call state%add('field', field, TSNAP_REPLICATED)
-  call state%add('step', step, TSNAP_REPLICATED)
-  field = 1
-  step = 1
+  if (chosen_case() /= 'version') call register()
   select case (chosen_case())
   case ('options'); call all_options()
   case ('background'); call background()
@@ -74,6 +70,14 @@ program takes
   call end_case()
 
 contains
+
+  subroutine register()
+    call state%create()
+    call state%add('field', field, TSNAP_REPLICATED)
+    call state%add('step', step, TSNAP_REPLICATED)
+    field = 1
+    step = 1
+  end subroutine
 
   subroutine all_options()
     type(tsnap_take_options) :: options
@@ -360,13 +364,15 @@ contains
     stop 0
   end subroutine
 
-  ! Preloaded, a libtsnap of another version is found out by the first call.
+  ! A libtsnap of another version is found out by the first call (other_version.c).
   subroutine version()
     type(tsnap_snapshot) :: snapshot
     call context%open_self(ierr=ierr)
     call expect_status(ierr, TSNAP_E_UNSUPPORTED, 'opening a context')
     call expect_message('was built for tsnap')
     call expect_message('runs with libtsnap ' // tsnap_version())
+    call state%create(ierr)
+    call expect_status(ierr, TSNAP_E_UNSUPPORTED, 'creating a state')
     call snapshot%open(url, ierr=ierr)
     call expect_status(ierr, TSNAP_E_UNSUPPORTED, 'opening a snapshot')
     call tsnap_remove(url, ierr=ierr)
