@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static const char kWrongOffset[] =
-    "the offset has not as many entries as the array has dimensions";
+static const char kWrongOffset[] = "the offset has not as many entries as the array has dimensions";
 
 static int IsInteger(CFI_type_t type) {
   return type == CFI_type_int8_t || type == CFI_type_int16_t || type == CFI_type_int32_t ||
@@ -14,7 +13,8 @@ static int IsInteger(CFI_type_t type) {
          type == CFI_type_size_t || type == CFI_type_intptr_t || type == CFI_type_ptrdiff_t;
 }
 
-/* The standard knows logical(c_bool) only; compilers that tell the other kinds have a name for it. */
+/* The standard knows logical(c_bool) only; compilers that tell the other kinds have a name for it.
+ */
 static int IsLogical(CFI_type_t type) {
 #ifdef CFI_type_Logical
   if ((type & CFI_type_mask) == CFI_type_Logical) return 1;
@@ -48,9 +48,15 @@ static const char *OwnDtype(const CFI_cdesc_t *value, int32_t *dtype) {
                : bytes == 4 ? TSNAP_INT32
                             : TSNAP_INT64;
       return bytes <= 8 ? NULL : "integers and logicals of 16 bytes have no type in tsnap";
-    case FORTRAN_REAL: *dtype = bytes == 4 ? TSNAP_FLOAT32 : TSNAP_FLOAT64; return NULL;
-    case FORTRAN_COMPLEX: *dtype = bytes == 8 ? TSNAP_COMPLEX64 : TSNAP_COMPLEX128; return NULL;
-    case FORTRAN_CHARACTER: *dtype = TSNAP_OPAQUE; return NULL;
+    case FORTRAN_REAL:
+      *dtype = bytes == 4 ? TSNAP_FLOAT32 : TSNAP_FLOAT64;
+      return NULL;
+    case FORTRAN_COMPLEX:
+      *dtype = bytes == 8 ? TSNAP_COMPLEX64 : TSNAP_COMPLEX128;
+      return NULL;
+    case FORTRAN_CHARACTER:
+      *dtype = TSNAP_OPAQUE;
+      return NULL;
     case FORTRAN_DERIVED:
       return "a derived type is kept only byte for byte, and when you say so: name its type "
              "TSNAP_OPAQUE (add_as, read_as), if it has no pointers and nothing allocatable";
@@ -67,20 +73,26 @@ static size_t BytesOf(int32_t dtype) {
     case TSNAP_INT8:
     case TSNAP_UINT8:
     case TSNAP_FLOAT8_E4M3:
-    case TSNAP_FLOAT8_E5M2: return 1;
+    case TSNAP_FLOAT8_E5M2:
+      return 1;
     case TSNAP_INT16:
     case TSNAP_UINT16:
     case TSNAP_FLOAT16:
-    case TSNAP_BFLOAT16: return 2;
+    case TSNAP_BFLOAT16:
+      return 2;
     case TSNAP_INT32:
     case TSNAP_UINT32:
-    case TSNAP_FLOAT32: return 4;
+    case TSNAP_FLOAT32:
+      return 4;
     case TSNAP_INT64:
     case TSNAP_UINT64:
     case TSNAP_FLOAT64:
-    case TSNAP_COMPLEX64: return 8;
-    case TSNAP_COMPLEX128: return 16;
-    default: return 0;
+    case TSNAP_COMPLEX64:
+      return 8;
+    case TSNAP_COMPLEX128:
+      return 16;
+    default:
+      return 0;
   }
 }
 
@@ -138,8 +150,8 @@ static tsnap_fortran_box BoxAt(const CFI_cdesc_t *array, const CFI_cdesc_t *offs
   tsnap_fortran_box box;
   for (axis = 0; axis < count && axis < TSNAP_MAX_DIMS; axis++) {
     const char *start = (const char *)offset->base_addr + axis * offset->dim[0].sm;
-    starts[axis] = offset->elem_len == sizeof(int32_t) ? *(const int32_t *)start
-                                                       : *(const int64_t *)start;
+    starts[axis] =
+        offset->elem_len == sizeof(int32_t) ? *(const int32_t *)start : *(const int64_t *)start;
   }
   box = tsnap_fortran_box_of(array, Given(dtype), starts, count);
   if (box.problem == NULL && count == 0 && box.array.ndim > 0) box.problem = kWrongOffset;

@@ -1,8 +1,8 @@
 /*
  * descriptor.h - from the descriptor of any Fortran array or scalar to a tsnap_array.
  *
- * Index order stays the application's: the first index of the Fortran array is axis 0. Offsets count
- * from 1 in Fortran and from 0 in C.
+ * Index order stays the application's: the first index of the Fortran array is axis 0. Offsets
+ * count from 1 in Fortran and from 0 in C.
  */
 #ifndef TSNAP_FORTRAN_DESCRIPTOR_H_
 #define TSNAP_FORTRAN_DESCRIPTOR_H_
@@ -30,8 +30,8 @@ enum {
 };
 int tsnap_fortran_class(const CFI_cdesc_t *value);
 
-/* dtype 0 = that of the Fortran type; else elements of the same size are taken for it. Returns NULL,
-   or what is wrong. */
+/* dtype 0 = that of the Fortran type; else elements of the same size are taken for it. Returns
+   NULL, or what is wrong. */
 const char *tsnap_fortran_describe(const CFI_cdesc_t *value, int32_t dtype, tsnap_array *out);
 
 /* offset_count 0 = no offset: the box begins where the whole array does. */

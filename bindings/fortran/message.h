@@ -1,4 +1,5 @@
-/* message.h - what the binding itself finds wrong, and the version of the library that it runs with. */
+/* message.h - what the binding itself finds wrong, and the version of the library that it runs
+ * with. */
 #ifndef TSNAP_FORTRAN_MESSAGE_H_
 #define TSNAP_FORTRAN_MESSAGE_H_
 

@@ -13,8 +13,8 @@ static const char *Shape(const int64_t *shape, int ndim, char *text, size_t capa
   size_t used = (size_t)snprintf(text, capacity, "(");
   int axis;
   for (axis = 0; axis < ndim && used < capacity; axis++)
-    used +=
-        (size_t)snprintf(text + used, capacity - used, "%s%" PRId64, axis == 0 ? "" : ",", shape[axis]);
+    used += (size_t)snprintf(text + used, capacity - used, "%s%" PRId64, axis == 0 ? "" : ",",
+                             shape[axis]);
   if (used < capacity) snprintf(text + used, capacity - used, ")");
   return text;
 }
@@ -75,10 +75,11 @@ static int32_t ReadScalar(tsnap_snapshot *snapshot, const char *path, const CFI_
     case TSNAP_OBJECT_STRING:
       if (is != FORTRAN_CHARACTER) return WrongVariable(path, "one string");
       return ReadText(snapshot, path, value);
-    case TSNAP_OBJECT_BYTES: return WrongVariable(path, "a block of bytes: read_bytes reads it");
+    case TSNAP_OBJECT_BYTES:
+      return WrongVariable(path, "a block of bytes: read_bytes reads it");
     default:
-      return tsnap_fortran_fail(TSNAP_E_UNSUPPORTED,
-                                "reading %s: it is of a type that this binding does not know", path);
+      return tsnap_fortran_fail(
+          TSNAP_E_UNSUPPORTED, "reading %s: it is of a type that this binding does not know", path);
   }
 }
 

@@ -1,4 +1,5 @@
-/* other_version.c - stands in front of the library's own tsnap_version, as another library would. */
+/* other_version.c - stands in front of the library's own tsnap_version, as another library would.
+ */
 #include <stdlib.h>
 #include <tsnap.h>
 
