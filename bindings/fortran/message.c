@@ -2,6 +2,7 @@
 #include "message.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <tsnap/version.h>
 
@@ -27,6 +28,14 @@ void tsnap_fortran_settle(int32_t status) {
 }
 
 const char *tsnap_fortran_last_error(void) { return own_counts ? own_text : tsnap_last_error(); }
+
+static void (*before_stop_)(void);
+
+void tsnap_fortran_set_before_stop(void (*before_stop)(void)) { before_stop_ = before_stop; }
+
+void tsnap_fortran_before_stop(void) {
+  if (before_stop_ != NULL) before_stop_();
+}
 
 int32_t tsnap_fortran_check_version(void) {
   const char *there = tsnap_version();

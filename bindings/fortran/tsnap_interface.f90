@@ -537,6 +537,9 @@ module tsnap_interface
       type(c_ptr) :: text
     end function
 
+    subroutine tsnap_fortran_before_stop() bind(C)
+    end subroutine
+
     function tsnap_fortran_check_version() bind(C) result(status)
       import
       integer(c_int32_t) :: status

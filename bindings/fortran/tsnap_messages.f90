@@ -40,6 +40,7 @@ contains
     else if (status /= TSNAP_OK) then
       write (error_unit, '(4a)') 'tsnap: ', tsnap_status_name(status), ': ', tsnap_error_message()
       flush (error_unit)
+      call tsnap_fortran_before_stop()
       error stop 1, quiet=.true.
     end if
   end subroutine

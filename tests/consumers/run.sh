@@ -67,7 +67,7 @@ if [ -f "$libraries/pkgconfig/tsnap-fortran.pc" ]; then
     cd "$work/fortran_sources"
     cp "$prefix/$(option datadir)"/tsnap/fortran/* .
     # shellcheck disable=SC2046
-    cc -std=c11 -c descriptor.c message.c read.c state.c $(pkg-config --cflags tsnap-core)
+    cc -std=c11 -c descriptor.c message.c read.c state.c stop_ranks.c $(pkg-config --cflags tsnap)
     $mpifort -c tsnap_constants.f90 tsnap_interface.f90 tsnap_messages.f90 tsnap_watching.f90 tsnap_settings.f90 \
       tsnap_states.f90 tsnap_contexts.f90 tsnap_snapshots.f90 tsnap_core.f90 tsnap.f90
     # shellcheck disable=SC2046

@@ -29,6 +29,7 @@ program ranks
   case ('multiple', 'funneled'); call background()
   case ('missing_rank'); call missing_rank()
   case ('stops'); call stops()
+  case ('stops_alone'); call stops_alone()
   end select
   call state%destroy()
   call end_case()
@@ -218,6 +219,16 @@ contains
     call MPI_Barrier(MPI_COMM_WORLD)
     call end_case()
     call MPI_Abort(MPI_COMM_WORLD, 0)
+  end subroutine
+
+  ! A failure of one rank alone, before there is a context; the others wait for it.
+  subroutine stops_alone()
+    integer, target :: value
+    if (rank == 1) call state%add('..', value, TSNAP_PRIVATE)
+    call MPI_Barrier(MPI_COMM_WORLD)
+    write (*, '(a)') 'still running'
+    call MPI_Finalize()
+    stop 0
   end subroutine
 
   subroutine stops()
