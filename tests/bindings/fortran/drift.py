@@ -147,8 +147,9 @@ def compare_values(text, interface, constants_text):
 
 
 def compare_user_types(text, sources):
-    """Each member of a struct that users fill or read is in the type of the same name."""
+    """Each member of a struct that users fill or read is in the type of the same name, and some procedure passes it on."""
     types = fortran_types(sources)
+    procedures = re.sub(r"^  type(?:, [^:\n]*)? :: \w+\n.*?^  end type", "", without_remarks(sources), flags=re.M | re.S)
     compared = 0
     for struct in public.structs(text):
         if struct.name in ("tsnap_array", "tsnap_stateful"):  # tsnap_box, and procedures of a type
@@ -163,6 +164,8 @@ def compare_user_types(text, sources):
             wanted = "watcher" if CALLBACKS.match(member) and member not in types[struct.name] else member
             if wanted not in types[struct.name]:
                 fail(f"the type {struct.name} of Fortran programs lacks {member}")
+            elif not re.search(rf"%{member}\b", procedures):
+                fail(f"{struct.name}: {member} is passed on by no procedure")
     return compared
 
 
