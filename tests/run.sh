@@ -124,7 +124,7 @@ meson_tests() {
 
 # What the sanitizers look at in every run: the core without MPI. Criterion's own allocator does not start under the thread
 # sanitizer, so there it is the suites of plain programs.
-asan_suites="unit contract fault-core"
+asan_suites="unit contract fault-core gpu"
 tsan_suites="api"
 
 # An optimiser takes twice as long over what sanitizers add: src/meson.build has it look at what runs often, and not at the tests.
@@ -153,7 +153,7 @@ build_asan() { # build_asan SUITE...
 }
 
 build_tsan() { # build_tsan SUITE...
-  configure_sanitized tsan thread || return 1
+  configure_sanitized tsan thread -Dcuda=disabled || return 1   # a build that goes without it as well
   # shellcheck disable=SC2046  # a list of programs
   build_targets "$root/tsan" $(programs_of tsan "$@")
 }

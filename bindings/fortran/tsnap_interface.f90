@@ -80,6 +80,7 @@ module tsnap_interface
     integer(c_int32_t) :: verify = 0
     type(c_funptr) :: progress = c_null_funptr
     type(c_ptr) :: progress_user = c_null_ptr
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
 
   type, bind(C) :: c_tsnap_report
@@ -140,6 +141,7 @@ module tsnap_interface
     integer(c_int64_t) :: memory_budget_bytes = 0
     integer(c_int32_t) :: verify = 0
     integer(c_int32_t) :: reserved = 0
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
 
   type, bind(C) :: c_tsnap_gc_options
@@ -196,6 +198,9 @@ module tsnap_interface
     type(c_ptr) :: metadata = c_null_ptr
     type(c_funptr) :: progress = c_null_funptr
     type(c_ptr) :: progress_user = c_null_ptr
+    integer(c_int32_t) :: device_staging = 0
+    integer(c_int32_t) :: reserved = 0
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
   ! tsnap_box(array, offset): a tsnap_array, and what is wrong with it (descriptor.h).
   type, bind(C) :: tsnap_box

@@ -41,6 +41,8 @@ module tsnap_settings
     integer(int64) :: slab_bytes = 0
     character(:), allocatable :: metadata
     class(tsnap_watcher), pointer :: watcher => null() ! progress
+    integer(int32) :: device_staging = 0
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
 
   type :: tsnap_restore_options
@@ -49,11 +51,13 @@ module tsnap_settings
     integer(int32) :: lost_ranks = 0
     integer(int32) :: verify = 0
     class(tsnap_watcher), pointer :: watcher => null() ! progress
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
 
   type :: tsnap_read_options
     integer(int64) :: memory_budget_bytes = 0
     integer(int32) :: verify = 0
+    type(c_ptr) :: cuda_stream = c_null_ptr
   end type
 
   type :: tsnap_copy_options
@@ -137,6 +141,8 @@ contains
       call hold(options%watcher, self%held)
       if (associated(self%held)) c%progress = c_funloc(progress_of_three)
       c%progress_user = at_watcher(self%held)
+      c%device_staging = options%device_staging
+      c%cuda_stream = options%cuda_stream
     end associate
     at = c_loc(self%take)
   end function
@@ -156,6 +162,7 @@ contains
       call hold(options%watcher, self%held)
       if (associated(self%held)) c%progress = c_funloc(progress_of_three)
       c%progress_user = at_watcher(self%held)
+      c%cuda_stream = options%cuda_stream
     end associate
     at = c_loc(self%restore)
   end function
@@ -169,6 +176,7 @@ contains
     self%read%struct_size = c_sizeof(self%read)
     self%read%memory_budget_bytes = options%memory_budget_bytes
     self%read%verify = options%verify
+    self%read%cuda_stream = options%cuda_stream
     at = c_loc(self%read)
   end function
 

@@ -21,7 +21,8 @@ enum { TSNAP_NEW_RANKS_ERROR = 1, TSNAP_NEW_RANKS_COPY_RANK_0 = 2, TSNAP_NEW_RAN
 /* Private objects in the snapshot of ranks that are gone. */
 enum { TSNAP_LOST_RANKS_ERROR = 1, TSNAP_LOST_RANKS_IGNORE = 2 };
 
-/* Equal on all ranks, except progress and progress_user. All are borrowed for the call. */
+/* Equal on all ranks, except progress, progress_user and cuda_stream. All are borrowed for the
+   call. */
 typedef struct tsnap_restore_options {
   size_t struct_size;
   /* Switch, default on: every registered object exists, and every stored object of this rank, and
@@ -34,6 +35,9 @@ typedef struct tsnap_restore_options {
      NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t read_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
+  /* A CUstream or cudaStream_t: what it was given before the call is waited for before device
+     memory of its context is written. NULL = everything that the context was given. */
+  void *cuda_stream;
 } tsnap_restore_options;
 
 /* clang-format off */
@@ -45,7 +49,8 @@ typedef struct tsnap_restore_options {
     0,    /* lost_ranks */          \
     0,    /* verify */              \
     NULL, /* progress */            \
-    NULL  /* progress_user */       \
+    NULL, /* progress_user */       \
+    NULL  /* cuda_stream */         \
   }
 /* clang-format on */
 
@@ -94,11 +99,12 @@ typedef struct tsnap_report {
  * TSNAP_E_NOT_FOUND (no snapshot at url), TSNAP_E_MISMATCH (shape, dtype or kind; missing or
  * unexpected objects; new or lost ranks; capacity too small; ranks pass different URLs or options
  * or call different functions), TSNAP_E_CORRUPT, TSNAP_E_INVALID (bad URL; overlapping elements),
- * TSNAP_E_UNSUPPORTED (URL, codec not built in; newer format), TSNAP_E_IO, TSNAP_E_AUTH,
+ * TSNAP_E_UNSUPPORTED (URL, codec not built in; newer format; GPU memory that cannot be reached),
+ * TSNAP_E_IO, TSNAP_E_AUTH,
  * TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and
- * TSNAP_E_TIMEOUT: a rank is dead or stalled, and the context is broken: it can only be closed. Where
- * it was the storage that stalled, a thread may still write to the state's memory: neither use nor
- * unmap it before the process ends.
+ * TSNAP_E_TIMEOUT: a rank is dead or stalled, and the context is broken: it can only be closed.
+ * Where it was the storage that stalled, a thread may still write to the state's memory: neither
+ * use nor unmap it before the process ends.
  */
 TSNAP_API int32_t tsnap_restore(tsnap_context *ctx, const char *url, tsnap_state *state,
                                 const tsnap_restore_options *options);

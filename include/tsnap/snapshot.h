@@ -135,15 +135,17 @@ typedef struct tsnap_read_options {
   uint64_t memory_budget_bytes; /* 0 = the config's */
   int32_t verify;               /* switch, default on: checksums */
   int32_t reserved;
+  void *cuda_stream; /* waited for before device memory is written, as in tsnap_restore_options */
 } tsnap_read_options;
 
 /* clang-format off */
-#define TSNAP_READ_OPTIONS_INIT    \
-  {                                \
-    sizeof(tsnap_read_options),    \
-    0, /* memory_budget_bytes */   \
-    0, /* verify */                \
-    0  /* reserved */              \
+#define TSNAP_READ_OPTIONS_INIT      \
+  {                                  \
+    sizeof(tsnap_read_options),      \
+    0,    /* memory_budget_bytes */  \
+    0,    /* verify */               \
+    0,    /* reserved */             \
+    NULL  /* cuda_stream */          \
   }
 /* clang-format on */
 

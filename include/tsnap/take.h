@@ -31,7 +31,8 @@ enum {
   TSNAP_REPLICATED_CHECK_CONTENT = 3
 };
 
-/* Equal on all ranks, except progress and progress_user. All are borrowed for the call. */
+/* Equal on all ranks, except progress, progress_user, device_staging and cuda_stream. All are
+   borrowed for the call. */
 typedef struct tsnap_take_options {
   size_t struct_size;
   int32_t overwrite;         /* switch, default off: replace a snapshot that is there */
@@ -48,6 +49,14 @@ typedef struct tsnap_take_options {
      returned, from the library's; one call at a time, about ten a second; may be NULL. */
   void (*progress)(uint64_t staged_bytes, uint64_t written_bytes, uint64_t total_bytes, void *user);
   void *progress_user;
+  /* Switch, default off; of tsnap_take_async: device memory is copied into spare memory of its
+     device first, where there is room, so that the call returns sooner. That is given back when the
+     take has ended; until then the context of the memory must live. */
+  int32_t device_staging;
+  int32_t reserved;
+  /* A CUstream or cudaStream_t: what it was given before the call is waited for before device
+     memory of its context is read. NULL = everything that the context was given. */
+  void *cuda_stream;
 } tsnap_take_options;
 
 /* clang-format off */
@@ -62,7 +71,10 @@ typedef struct tsnap_take_options {
     0,    /* slab_bytes */         \
     NULL, /* metadata */           \
     NULL, /* progress */           \
-    NULL  /* progress_user */      \
+    NULL, /* progress_user */      \
+    0,    /* device_staging */     \
+    0,    /* reserved */           \
+    NULL  /* cuda_stream */        \
   }
 /* clang-format on */
 
@@ -78,11 +90,12 @@ typedef struct tsnap_take_options {
  * (a snapshot is there and overwrite is off, or another take was faster), TSNAP_E_MISMATCH (ranks
  * pass different URLs or options or call different functions; boxes leave gaps or overlap;
  * replicated objects differ), TSNAP_E_INVALID (a bad URL; a replicate glob that matches nothing),
- * TSNAP_E_UNSUPPORTED (URL or codec not built in; deflate outside of an HDF5 file), TSNAP_E_IO,
- * TSNAP_E_NO_SPACE, TSNAP_E_AUTH, TSNAP_E_NETWORK, TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI,
- * TSNAP_E_BUSY, and TSNAP_E_TIMEOUT: a rank is dead or stalled, the snapshot may or may not exist,
- * and the context is broken: it can only be closed. Where it was the storage that stalled, a thread
- * may still read the state's memory: do not unmap it before the process ends.
+ * TSNAP_E_UNSUPPORTED (URL or codec not built in; deflate outside of an HDF5 file; GPU memory that
+ * cannot be reached), TSNAP_E_IO, TSNAP_E_NO_SPACE, TSNAP_E_AUTH, TSNAP_E_NETWORK,
+ * TSNAP_E_CALLBACK, TSNAP_E_DEVICE, TSNAP_E_MPI, TSNAP_E_BUSY, and TSNAP_E_TIMEOUT: a rank is dead
+ * or stalled, the snapshot may or may not exist, and the context is broken: it can only be closed.
+ * Where it was the storage that stalled, a thread may still read the state's memory: do not unmap
+ * it before the process ends.
  */
 TSNAP_API int32_t tsnap_take(tsnap_context *ctx, const char *url, tsnap_state *state,
                              const tsnap_take_options *options);

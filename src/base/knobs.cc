@@ -246,6 +246,7 @@ Status ResolveKnobs(Knobs* knobs) {
   TSNAP_TRY(ReadSeconds("TSNAP_GC_AGE_SECONDS", &knobs->gc_age_seconds));
   TSNAP_TRY(ReadBytes("TSNAP_STAGING_PREFAULT_BYTES", &knobs->staging_prefault_bytes));
   ReadText("TSNAP_TRACE", &knobs->trace);
+  ReadText("TSNAP_NODE_NAME", &knobs->node_name);
   if (!Environment("TSNAP_READ_AHEAD_BYTES").empty()) {
     knobs->read_ahead_bytes = 0;  // has no field of the public configuration either, and may be 0
     TSNAP_TRY(ReadBytes("TSNAP_READ_AHEAD_BYTES", &knobs->read_ahead_bytes));

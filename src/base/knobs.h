@@ -39,6 +39,7 @@ struct Knobs {
                                   // also bounds how often a take refreshes its own
   uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
   std::string trace;                    // the file of the trace; "" = none
+  std::string node_name;  // TSNAP_NODE_NAME: of the node of this rank; "": the system is asked
   // TSNAP_READ_AHEAD_BYTES: how far beyond the transfer that begins a read is announced to the
   // store. Four transfers keep a disk busy while as many are verified; a node of 64 ranks then
   // holds 1 GiB of page cache ahead. 0: the file system's own readahead.

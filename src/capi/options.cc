@@ -64,6 +64,9 @@ Status ReadTakeOptions(const tsnap_take_options* options, TakeOptions* out) {
   if (full.metadata != nullptr) TSNAP_TRY(CheckMetadata(full.metadata));
   out->has_metadata = full.metadata != nullptr;
   if (out->has_metadata) out->metadata = full.metadata;
+  TSNAP_TRY(ReadSwitch(full.device_staging, false, "device_staging", &out->device_staging));
+  TSNAP_TRY(CheckReserved(full.reserved));
+  out->cuda_stream = full.cuda_stream;
   if (full.progress != nullptr)
     out->progress = [call = full.progress, user = full.progress_user](
                         uint64_t staged, uint64_t moved, uint64_t total) {
@@ -81,6 +84,7 @@ Status ReadRestoreOptions(const tsnap_restore_options* options, RestoreOptions* 
   static constexpr LostRanks kLost[] = {LostRanks::kError, LostRanks::kIgnore};
   TSNAP_TRY(ReadChoice(full.lost_ranks, kLost, "lost_ranks", &out->lost_ranks));
   TSNAP_TRY(ReadSwitch(full.verify, true, "verify", &out->verify));
+  out->cuda_stream = full.cuda_stream;
   if (full.progress != nullptr)
     out->progress = [call = full.progress, user = full.progress_user](
                         uint64_t staged, uint64_t moved, uint64_t total) {
@@ -94,6 +98,7 @@ Status ReadReadOptions(const tsnap_read_options* options, ReadOptions* out) {
   TSNAP_TRY(ReadStruct(options, &full, "tsnap_read_options"));
   TSNAP_TRY(CheckReserved(full.reserved));
   out->memory_budget_bytes = full.memory_budget_bytes;
+  out->cuda_stream = full.cuda_stream;
   return ReadSwitch(full.verify, true, "verify", &out->verify);
 }
 

@@ -11,6 +11,7 @@
 #include "capi/options.h"
 #include "capi/snapshot.h"
 #include "capi/structs.h"
+#include "stage/reach.h"
 #include "tsnap/snapshot.h"
 
 namespace tsnap::capi {
@@ -93,6 +94,7 @@ Status ReadString(tsnap_snapshot* snapshot, const char* path, char* text, size_t
   if (capacity > 0) TSNAP_TRY(CheckAddress(text, path));
   if (needed != nullptr) *needed = size + 1;
   if (capacity <= size) return TooSmall(path, capacity, size + 1);
+  TSNAP_TRY(CheckHostValue(text).While("reading", path));
   std::string whole(size, '\0');
   if (size > 0) TSNAP_TRY(ReadWhole(snapshot, *object, whole.data()));
   std::memcpy(text, whole.c_str(), size + 1);
@@ -162,6 +164,7 @@ int32_t tsnap_read_float64(tsnap_snapshot* snapshot, const char* path, double* o
 int32_t tsnap_read_bool(tsnap_snapshot* snapshot, const char* path, int32_t* out) {
   return Guard([&]() -> Status {
     TSNAP_TRY(CheckAddress(out, path));
+    TSNAP_TRY(CheckHostValue(out).While("reading", path != nullptr ? path : "NULL"));
     uint8_t value = 0;
     TSNAP_TRY(ReadScalar(snapshot, path, Type::kBool, &value));
     *out = value != 0;

@@ -15,6 +15,7 @@
 #include "capi/guard.h"
 #include "capi/handles.h"
 #include "capi/structs.h"
+#include "stage/reach.h"
 #include "tsnap/status.h"
 
 namespace tsnap::capi {
@@ -179,6 +180,10 @@ Status SetCoverage(tsnap_state* state, const char* path, int32_t coverage, const
     return Invalid(fmt::format(
         "setting the coverage of \"{}\": {} is unknown, it must be a TSNAP_COVER_ value", path,
         coverage));
+  if (fill_item != nullptr) {
+    LookForDevices();
+    TSNAP_TRY(CheckHostValue(fill_item).While("setting the coverage of", path));
+  }
   return state->state->SetCoverage(path, static_cast<Coverage>(coverage), fill_item);
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "stage/reach.h"
+
 namespace tsnap {
 
 namespace {
@@ -85,12 +87,17 @@ class Describer {
       case Type::kFloat64:
         break;
       case Type::kBool:
+        TSNAP_TRY(CheckHostValue(object->value.data).While("describing object", meta.path));
         object->item = std::make_unique<std::byte[]>(1);
         object->item[0] = std::byte{*static_cast<const int32_t*>(object->value.data) != 0};
         data = object->item.get();
         break;
       case Type::kString:
       case Type::kBytes:
+        TSNAP_TRY(CheckHostValue(meta.type == Type::kString
+                                     ? object->value.data
+                                     : static_cast<const void*>(object->value.size))
+                      .While("describing object", meta.path));
         if (purpose_ == Purpose::kRestore) return Status::Ok();  // the shape is what was stored
         TSNAP_TRY(MeasureText(object));
         break;
@@ -166,6 +173,7 @@ void Description::Release() {
 }
 
 Status Describe(const State& state, Purpose purpose, Description* out) {
+  LookForDevices();
   return Describer(purpose, out).DescribeAll(state);
 }
 

@@ -9,6 +9,8 @@
 #include "core/index_io.h"
 #include "core/snapshot.h"
 #include "engine/read.h"
+#include "stage/device_order.h"
+#include "stage/reach.h"
 #include "stage/stager.h"
 
 namespace tsnap {
@@ -41,6 +43,17 @@ Status CheckTarget(const ObjectMeta& meta, const ReadTarget& target, Box* box) {
         name));
   }
   return Status::Ok();
+}
+
+// The memory is there, and its device has done with it what it was given.
+Status AwaitTarget(const void* memory, void* stream) {
+  LookForDevices();
+  size_t only = 0;
+  TSNAP_TRY(CheckReach({&memory, 1}, &only));
+  DeviceOrder order;
+  if (stream != nullptr) TSNAP_TRY(order.NameStream(stream));
+  TSNAP_TRY(order.Add(memory));
+  return order.Wait();
 }
 
 }  // namespace
@@ -85,6 +98,9 @@ Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target,
   }
   Box box;
   TSNAP_TRY(CheckTarget(object.meta, target, &box));
+  if (!IsEmpty(box))
+    TSNAP_TRY(AwaitTarget(target.memory.data, options.cuda_stream)
+                  .While("reading object", QualifiedPath(object.meta)));
   TSNAP_ASSIGN(const std::vector<Extent> extents, ExtentsMeeting(object, box));
   ReadJob job{store_, record_.slab_names(), {}, {QualifiedPath(object.meta)}, options.verify, {}};
   TSNAP_TRY(AddObjectReads(object, extents, {{box, target.memory}}, 0, &job.items));

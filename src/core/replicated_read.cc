@@ -9,6 +9,7 @@
 #include "base/protect.h"
 #include "core/agree.h"
 #include "engine/read.h"
+#include "engine/scattering.h"
 #include "stage/stager.h"
 
 namespace tsnap {
@@ -159,16 +160,19 @@ class ReplicatedReading {
   }
 
   Status Deliver(const Unit& unit, ConstByteSpan bytes) {
+    Scattering scattering(&queues_);
     for (const Share& share : unit.shares) {
       const ReplicatedTarget& target = job_.targets[share.target];
       const ObjectMeta& meta = target.record->meta;
       TSNAP_ASSIGN(Stager * stager, StagerFor(target.memory.data));
       const Mapping mapping{target.memory, WholeBox(meta.ndim, meta.shape), share.box,
                             share.extent->order};
-      TSNAP_TRY(stager->Scatter(mapping, 0, bytes.subspan(share.begin, share.bytes))
+      const ConstByteSpan share_bytes = bytes.subspan(share.begin, share.bytes);
+      TSNAP_TRY((stager->is_device() ? scattering.Begin(stager, mapping, 0, share_bytes)
+                                     : stager->Scatter(mapping, 0, share_bytes))
                     .While("delivering object", meta.path));
     }
-    return Status::Ok();
+    return scattering.AwaitAll().While("delivering", "replicated objects");
   }
 
   void MarkFrom(size_t first, const Status& failure, std::vector<Status>* objects) {
@@ -183,6 +187,7 @@ class ReplicatedReading {
   Comm& comm_;
   Engine& engine_;
   const ReplicatedJob& job_;
+  CopyQueues queues_;
   uint64_t unit_bytes_ = kTransferBytes;
   std::vector<Unit> units_;
   Bytes buffer_;  // of what this rank reads and what it receives; the budget's leases are left to

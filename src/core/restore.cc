@@ -21,6 +21,7 @@
 #include "core/owned_index.h"
 #include "core/replicated_read.h"
 #include "core/resolve.h"
+#include "core/user_memory.h"
 #include "engine/read.h"
 #include "stage/stager.h"
 
@@ -106,7 +107,7 @@ class RestoreStory {
                    restored_.assign(description_.objects.size(), false);
                    for (const LocalObject& object : description_.objects)
                      TSNAP_TRY(CheckDestination(object));
-                   return Status::Ok();
+                   return LookAtMemory(description_, options_.cuda_stream, &order_);
                  }));
   }
 
@@ -125,6 +126,7 @@ class RestoreStory {
 
   Status ReadData() {
     Status local = Protect([&] {
+      TSNAP_TRY(order_.Wait());
       for (size_t i = 0; i < description_.objects.size(); ++i) {
         TSNAP_TRY(PrepareDestination(resolution_.records[i], &description_.objects[i]));
       }
@@ -319,6 +321,7 @@ class RestoreStory {
   Operation operation_;
 
   Description description_;
+  DeviceOrder order_;
   std::vector<bool> restored_;  // per object
   std::shared_ptr<Store> store_;
   native::CommitRecord record_;

@@ -19,6 +19,7 @@ struct RestoreOptions {
   LostRanks lost_ranks = LostRanks::kError;
   bool verify = true;
   ProgressCallback progress;
+  void* cuda_stream = nullptr;  // of this rank; nullptr: everything that its devices were given
 };
 
 // Collective. Fills context.report(). `argument` as in Take.

@@ -25,6 +25,7 @@ namespace tsnap {
 struct ReadOptions {
   uint64_t memory_budget_bytes = 0;  // 0 = the snapshot's
   bool verify = true;
+  void* cuda_stream = nullptr;  // nullptr: everything that the memory's device was given
 };
 
 // Where tsnap_read puts a box of an object: the memory and the box's place in the whole array.

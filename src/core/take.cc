@@ -26,6 +26,7 @@
 #include "core/operation.h"
 #include "core/structure.h"
 #include "core/survey.h"
+#include "core/user_memory.h"
 #include "core/write_plan.h"
 #include "engine/codec.h"
 #include "engine/write.h"
@@ -97,8 +98,9 @@ class TakeStory {
   // Local, and never fails: what goes wrong is Finish's to tell.
   void PrepareStaging(const std::shared_ptr<PendingTake>& pending) {
     pending_ = pending;
-    local_ = Protect([&] {
-      staged_ = std::make_shared<StagedWrite>(engine_, MakeJob());
+    local_ = Protect([&]() -> Status {
+      TSNAP_TRY(order_.Wait());
+      staged_ = std::make_shared<StagedWrite>(engine_, MakeJob(), options_.device_staging);
       pending->set_on_cancel([staged = staged_] { staged->Cancel(); });
       return Status::Ok();
     });
@@ -197,6 +199,7 @@ class TakeStory {
       Status described = Describe(state, Purpose::kTake, &description_);
       Status restored = LoadRngs(description_);
       if (described.ok()) described = std::move(restored);
+      if (described.ok()) described = LookAtMemory(description_, options_.cuda_stream, &order_);
       if (!described.ok()) return described;
       structure_ = HashStructure(description_.objects);
       std::vector<NamedBytes> sizes;
@@ -294,8 +297,9 @@ class TakeStory {
     PlannedTake planned;
     std::vector<LocalOmission> omissions;
     const bool check_contents = options_.replicated_check == ReplicatedCheck::kContent;
-    TSNAP_TRY(TakeSurvey(comm, description_.objects, sizes_.chunk_bytes, check_contents,
-                         Status::Ok(), &planned.survey));
+    const Status local = check_contents ? Protect([&] { return order_.Wait(); }) : Status::Ok();
+    TSNAP_TRY(TakeSurvey(comm, description_.objects, sizes_.chunk_bytes, check_contents, local,
+                         &planned.survey));
     if (planned.survey.any_sharded) {
       TSNAP_TRY(CheckClaims(comm, planned.survey.placement, description_.objects, Status::Ok(),
                             &omissions));
@@ -316,7 +320,8 @@ class TakeStory {
   Status LayOut(Comm& comm) {
     plan_ = context_.planned().plan;
     std::vector<one_file::Note> notes;
-    const Status local = Protect([&] {
+    const Status local = Protect([&]() -> Status {
+      TSNAP_TRY(order_.Wait());  // chunks and short rows are moved here
       native::CommitRecord record;
       record.id = id_;
       record.world_size = comm.size();
@@ -371,6 +376,7 @@ class TakeStory {
                      pending_->AwaitCaller();
                      if (options_.progress && !told_all_) options_.progress(total_, total_, total_);
                    } else {
+                     TSNAP_TRY(order_.Wait());
                      TSNAP_ASSIGN(extents_, WriteSlabs(engine_, MakeJob(), Progress()));
                    }
                    uint64_t raw_bytes = 0;
@@ -504,6 +510,7 @@ class TakeStory {
   const Status cancelled_{Code::kCancelled, "the take was cancelled: nothing is committed"};
 
   Description description_;
+  DeviceOrder order_;
   uint64_t described_bytes_ = 0, written_bytes_ = 0, total_ = 0;
   uint64_t structure_ = 0;
   std::shared_ptr<Store> store_;

@@ -26,6 +26,8 @@ struct TakeOptions {
   bool has_metadata = false;
   std::string metadata;
   ProgressCallback progress;
+  void* cuda_stream = nullptr;  // of this rank; nullptr: everything that its devices were given
+  bool device_staging = false;  // of this rank
 };
 
 // Collective. `argument` is a failure that the caller met before (bad arguments): it is agreed on

@@ -12,12 +12,17 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
+#include "engine/scattering.h"
 #include "plan/reshard.h"
 #include "stage/stager.h"
 
 namespace tsnap {
 
 namespace {
+
+// What is copied to a device at a time at least: the wait for it costs more than bytes that have
+// left the cache.
+constexpr uint64_t kLeastDeviceStepBytes = 1 << 20;
 
 // A run of blocks of one item's extent.
 struct BlockRun {
@@ -117,6 +122,27 @@ class Reading {
     fetches_.insert(fetches_.end(), soon.begin(), soon.end());
   }
 
+  // Before the first fetch: how the items' memory is reached.
+  Status Prepare() {
+    stagers_.reserve(job_.items.size());
+    bool pins = false;
+    for (const ReadItem& item : job_.items) {
+      TSNAP_ASSIGN(Stager * stager, StagerFor(item.memory.data));
+      stagers_.push_back(stager);
+      if (!stager->is_device() || pins) continue;
+      pins = true;
+      TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner, stager->MakePinner(item.memory.data));
+      pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
+      step_bytes_ = std::max(step_bytes_, std::min(transfer_bytes_, kLeastDeviceStepBytes));
+    }
+    return Status::Ok();
+  }
+  // The memory may go with its devices.
+  void LetMemoryGo() {
+    queues_.Clear();
+    pinning_ = {};
+  }
+
   size_t fetch_count() const { return read_count_; }
   const Meter& meter() const { return meter_; }
   std::vector<Status> TakeFailures() {
@@ -186,9 +212,7 @@ class Reading {
     if (fetch.part_count != 1 || item.memory.data == nullptr || item.extent.codec != Codec::kNone)
       return nullptr;
     if (!RunIsWanted(item.extent, item.wanted, item.item_bytes, part.run)) return nullptr;
-    Result<Stager*> stager = StagerFor(item.memory.data);
-    return stager.ok() ? (*stager)->Direct(MappingOf(item), part.run.begin, part.run.bytes)
-                       : nullptr;
+    return stagers_[part.item]->Direct(MappingOf(item), part.run.begin, part.run.bytes);
   }
 
   Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
@@ -271,6 +295,18 @@ class Reading {
   // damaged: where to note the parts that another read may make whole; null: this is that read.
   Status TakeParts(const std::string& key, const Fetch& step, std::span<const BlockRun> parts,
                    ByteSpan buffer, std::vector<BlockRun>* damaged) {
+    Scattering scattering(&queues_);
+    std::vector<const BlockRun*> under_way;
+    TSNAP_TRY(BeginParts(key, step, parts, buffer, damaged, &scattering, &under_way));
+    if (Status arrived = scattering.AwaitAll(); !arrived.ok()) {
+      for (const BlockRun* part : under_way) Book(*part, arrived);
+    }
+    return Status::Ok();
+  }
+
+  Status BeginParts(const std::string& key, const Fetch& step, std::span<const BlockRun> parts,
+                    ByteSpan buffer, std::vector<BlockRun>* damaged, Scattering* scattering,
+                    std::vector<const BlockRun*>* under_way) {
     const ByteSpan bytes = buffer.first(step.bytes);
     const ByteSpan scratch = buffer.subspan(AlignUp(step.bytes, kExtentAlignment));
     const StagingSlots::Hold hold(*staging_);
@@ -278,7 +314,7 @@ class Reading {
     for (const BlockRun& part : parts) {
       const ConstByteSpan stored = bytes.subspan(part.file_begin - step.begin, part.run.bytes);
       Status status = Verify(key, part, stored);
-      if (status.ok()) status = Deliver(part, stored, scratch);
+      if (status.ok()) status = Deliver(part, stored, scratch, scattering, under_way);
       if (damaged != nullptr && MayBeWholeNextTime(status)) {
         damaged->push_back(part);
       } else if (!status.ok()) {
@@ -311,20 +347,26 @@ class Reading {
     return Status::Ok();
   }
 
-  Status Deliver(const BlockRun& part, ConstByteSpan stored, ByteSpan scratch) {
+  Status Deliver(const BlockRun& part, ConstByteSpan stored, ByteSpan scratch,
+                 Scattering* scattering, std::vector<const BlockRun*>* under_way) {
     const ReadItem& item = job_.items[part.item];
+    const bool decodes = item.extent.codec != Codec::kNone;
     ConstByteSpan raw = stored;
-    if (item.extent.codec != Codec::kNone) {
+    if (decodes) {
       const ByteSpan decoded = scratch.first(item.extent.raw_bytes);
       TSNAP_TRY(Decompress(item.extent.codec, stored, decoded));
       raw = decoded;
     }
     if (item.memory.data == nullptr) return Status::Ok();
-    TSNAP_ASSIGN(Stager * stager, StagerFor(item.memory.data));
     // The memory is narrowed to what is wanted, so that a block's other bytes touch nothing.
     const Mapping mapping{Part(item.memory, item.memory_box, item.wanted), item.wanted,
                           item.extent.box, item.extent.order};
-    return stager->Scatter(mapping, part.run.begin, raw);
+    Stager* stager = stagers_[part.item];
+    if (!stager->is_device()) return stager->Scatter(mapping, part.run.begin, raw);
+    TSNAP_TRY(scattering->Begin(stager, mapping, part.run.begin, raw));
+    if (decodes) return scattering->AwaitAll();  // the next part is decoded to the same place
+    under_way->push_back(&part);
+    return Status::Ok();
   }
 
   ReadJob job_;
@@ -332,8 +374,11 @@ class Reading {
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
   const uint64_t transfer_bytes_;
-  const uint64_t step_bytes_;   // one call to the store
-  const uint64_t ahead_bytes_;  // announced beyond the fetch that begins
+  uint64_t step_bytes_;           // one call to the store
+  const uint64_t ahead_bytes_;    // announced beyond the fetch that begins
+  std::vector<Stager*> stagers_;  // of the items
+  BufferPool::Pinning pinning_;   // while something of them lies on a device
+  CopyQueues queues_;
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   size_t read_count_ = 0;  // of fetches_; those behind are only announced
@@ -352,6 +397,7 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
   const size_t object_count = job.names.size();
   for (const ReadItem& item : job.items) TSNAP_TRY(CheckCodec(item.extent.codec));
   auto reading = std::make_shared<Reading>(std::move(job), engine);
+  TSNAP_TRY(reading->Prepare());
   WorkerPool::Watch watch = engine.WatchOf(store);
   watch.tick = [&] {
     const Meter& meter = reading->meter();
@@ -360,6 +406,7 @@ Status ReadExtents(Engine& engine, ReadJob job, const ProgressCallback& progress
   Status run = engine.workers().Run(
       reading->fetch_count(), concurrency,
       [reading](size_t number) { return reading->Run(number); }, watch);
+  reading->LetMemoryGo();
   if (progress && run.ok()) watch.tick();
   *objects = run.ok() ? reading->TakeFailures() : std::vector<Status>(object_count, run);
   TSNAP_TRY(std::move(run));

@@ -19,11 +19,6 @@ constexpr uint64_t kLeastCodedBytes =
 
 constexpr uint64_t kPushBytes = uint64_t{256} << 20;
 
-void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
-  std::fill(buffer.begin() + static_cast<ptrdiff_t>(begin),
-            buffer.begin() + static_cast<ptrdiff_t>(end), std::byte{0});
-}
-
 }  // namespace
 
 Extent UnwrittenExtent(const ExtentPlace& place, const Box& box, const AxisOrder& order,
@@ -89,18 +84,26 @@ uint64_t SlabWriting::StagedBytes(size_t number) const {
 }
 
 // No checksums yet: whoever waits for the copy should not wait for them.
-Status SlabWriting::Stage(size_t number, const StagedSegment& room) {
+Status SlabWriting::Stage(size_t number, const StagedSegment& room, Gathering* gathering) {
   const Segment& segment = plan_.segments[number];
   if (IsWritten(segment)) return ChecksumOnly(segment);
   TSNAP_ASSIGN(const ByteSpan whole, room.room->Map());
   const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
   const ByteSpan buffer = whole.subspan(room.offset, room.bytes);
+  TSNAP_TRY(BeginGathering(segment, buffer, gathering));
   uint64_t end = 0;
   for (const Piece& piece : PiecesOf(segment)) {
     ClearGap(buffer, end, piece.buffer_offset);
-    TSNAP_TRY(GatherPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+    if (!StagerOf(piece)->is_device())
+      TSNAP_TRY(GatherPiece(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
     end = piece.buffer_offset + piece.bytes;
   }
+  return Status::Ok();
+}
+
+Status SlabWriting::FinishStaging(size_t number, Gathering* gathering) {
+  const Segment& segment = plan_.segments[number];
+  TSNAP_TRY(gathering->AwaitAll().While("staging", NameOf(plan_.pieces[segment.first_piece])));
   meter_.staged_bytes += RawBytesOf(segment);
   return Status::Ok();
 }
@@ -218,36 +221,14 @@ void SlabWriting::ChecksumPiece(const Piece& piece, ConstByteSpan bytes) {
     Checksum(piece, begin, bytes.subspan(begin, std::min(kBlockBytes, bytes.size() - begin)));
 }
 
-Status SlabWriting::GatherPiece(const Piece& piece, ByteSpan out) {
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  return stager->Gather(MappingOf(planned), piece.begin, out).While("staging", NameOf(piece));
-}
-
-// Block by block, so that each is still in the cache for its checksum.
-Status SlabWriting::GatherAndChecksum(const Piece& piece, ByteSpan out) {
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  const Mapping mapping = MappingOf(planned);
-  for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
-    const ByteSpan block = out.subspan(begin, std::min(kBlockBytes, piece.bytes - begin));
-    TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, block).While("staging", NameOf(piece)));
-    Checksum(piece, begin, block);
-  }
-  return Status::Ok();
-}
-
 Status SlabWriting::ChecksumOnly(const Segment& segment) {
   Bytes block(kBlockBytes);
   const StagingSlots::Hold hold(*slots_);
   const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
   for (const Piece& piece : PiecesOf(segment)) {
-    const PlannedExtent& planned = plan_.extents[piece.extent];
-    TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-    const Mapping mapping = MappingOf(planned);
     for (uint64_t begin = 0; begin < piece.bytes; begin += kBlockBytes) {
       const ByteSpan out = ByteSpan(block).first(std::min(kBlockBytes, piece.bytes - begin));
-      TSNAP_TRY(stager->Gather(mapping, piece.begin + begin, out).While("staging", NameOf(piece)));
+      TSNAP_TRY(GatherPart(piece, begin, out));
       Checksum(piece, begin, out);
     }
   }
@@ -257,21 +238,16 @@ Status SlabWriting::ChecksumOnly(const Segment& segment) {
 
 // Where the segment is one piece of contiguous host memory that the store can take as it is, else
 // nullptr.
-Result<const std::byte*> SlabWriting::InPlace(const Segment& segment) {
-  const std::byte* nowhere = nullptr;
+const std::byte* SlabWriting::InPlace(const Segment& segment) {
   if (segment.piece_count != 1 || job_.store->traits().write_alignment > 1 ||
       WrittenBytes(segment) != segment.bytes)
-    return nowhere;
+    return nullptr;
   const Piece& piece = plan_.pieces[segment.first_piece];
-  const PlannedExtent& planned = plan_.extents[piece.extent];
-  TSNAP_ASSIGN(Stager * stager, StagerFor(job_.sources[planned.source].memory.data));
-  return static_cast<const std::byte*>(
-      stager->Direct(MappingOf(planned), piece.begin, piece.bytes));
+  return StagerOf(piece)->Direct(MappingOf(plan_.extents[piece.extent]), piece.begin, piece.bytes);
 }
 
 Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
-  TSNAP_ASSIGN(const std::byte* in_place, InPlace(segment));
-  if (in_place != nullptr) {
+  if (const std::byte* in_place = InPlace(segment); in_place != nullptr) {
     const ConstByteSpan bytes(in_place, segment.bytes);
     {
       const StagingSlots::Hold hold(*slots_);
@@ -284,12 +260,17 @@ Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
   TSNAP_ASSIGN(BufferPool::Lease lease, buffers_->Acquire(segment.bytes));
   const ByteSpan buffer = lease.padded();
   {
+    // What devices copy takes no processor: it is under way while this one waits for its turn.
+    Gathering gathering(&queues_);
+    TSNAP_TRY(BeginGathering(segment, buffer, &gathering));
     const StagingSlots::Hold hold(*slots_);
     const Timeline::Scope span(timeline_.get(), Activity::kStage, RawBytesOf(segment));
     uint64_t end = 0;
     for (const Piece& piece : PiecesOf(segment)) {
       ClearGap(buffer, end, piece.buffer_offset);
-      TSNAP_TRY(GatherAndChecksum(piece, buffer.subspan(piece.buffer_offset, piece.bytes)));
+      const ByteSpan bytes = buffer.subspan(piece.buffer_offset, piece.bytes);
+      TSNAP_TRY(StagerOf(piece)->is_device() ? AwaitAndChecksum(piece, bytes, &gathering)
+                                             : GatherAndChecksum(piece, bytes));
       end = piece.buffer_offset + piece.bytes;
     }
   }

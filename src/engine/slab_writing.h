@@ -5,6 +5,7 @@
 // segment, once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -18,9 +19,12 @@
 #include "catalog/array_view.h"
 #include "catalog/extent.h"
 #include "engine/engine.h"
+#include "engine/gathering.h"
 #include "format/native/names.h"
 #include "plan/batch.h"
 #include "stage/buffer_pool.h"
+#include "stage/copy_queue.h"
+#include "stage/device_room.h"
 #include "stage/stager.h"
 #include "store/store.h"
 
@@ -84,7 +88,14 @@ class StagingRoom {
 struct StagedSegment {
   std::shared_ptr<StagingRoom> room;
   uint64_t offset = 0, bytes = 0;
+  bool is_parked = false;  // on its device instead: see Parking
 };
+
+// What lies between the pieces of a segment is zeros.
+inline void ClearGap(ByteSpan buffer, uint64_t begin, uint64_t end) {
+  std::fill(buffer.begin() + static_cast<ptrdiff_t>(begin),
+            buffer.begin() + static_cast<ptrdiff_t>(end), std::byte{0});
+}
 
 class SlabWriting {
  public:
@@ -96,6 +107,8 @@ class SlabWriting {
   // After the last segment: the extents as they lie in the slabs, in the order of plan.extents.
   std::vector<Extent> TakeExtents() { return std::move(extents_); }
 
+  // Before the first segment: how the sources' memory is reached.
+  Status Prepare();
   // Straight from the user's memory; contiguous host memory without a copy where the store allows
   // it.
   Status WriteSegment(size_t number);
@@ -103,7 +116,22 @@ class SlabWriting {
   // In two halves: the copy of a segment, for which the user's memory is not needed afterwards; it
   // needs so many bytes, a multiple of 4 KiB.
   uint64_t StagedBytes(size_t number) const;
-  Status Stage(size_t number, const StagedSegment& room);
+  // The copies of what lies on devices are under way when Stage returns; FinishStaging waits.
+  Status Stage(size_t number, const StagedSegment& room, Gathering* gathering);
+  Status FinishStaging(size_t number, Gathering* gathering);
+  std::unique_ptr<Gathering> NewGathering() { return std::make_unique<Gathering>(&queues_); }
+  // The sources' memory is not needed any more, and may go with its devices.
+  void LetSourcesGo();
+  // What is parked is not needed any more either.
+  void LetRoomsGo() { queues_.Clear(); }
+
+  // For those that wait on their device between the halves (Parking): what a segment holds, 0
+  // unless all of it lies on devices.
+  uint64_t DeviceBytes(size_t number) const;
+  Result<std::unique_ptr<DeviceRoom>> MakeRoom(uint64_t most_bytes);
+  bool Fits(size_t number, const DeviceRoom& room) const;
+  Status Park(size_t number, const DeviceRoom& room, uint64_t offset, Gathering* gathering);
+  Status Fetch(size_t number, const DeviceRoom& room, uint64_t offset, const StagedSegment& to);
   Status WriteStaged(size_t number, StagedSegment staged);
   uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
@@ -144,9 +172,15 @@ class SlabWriting {
 
   void Checksum(const Piece& piece, uint64_t begin, ConstByteSpan block);
   void ChecksumPiece(const Piece& piece, ConstByteSpan bytes);
+  Stager* StagerOf(const Piece& piece) const {
+    return stagers_[plan_.extents[piece.extent].source];
+  }
+  Status GatherPart(const Piece& piece, uint64_t begin, ByteSpan out);
   Status GatherPiece(const Piece& piece, ByteSpan out);
   Status GatherAndChecksum(const Piece& piece, ByteSpan out);
-  Result<const std::byte*> InPlace(const Segment& segment);
+  Status BeginGathering(const Segment& segment, ByteSpan buffer, Gathering* gathering);
+  Status AwaitAndChecksum(const Piece& piece, ConstByteSpan bytes, Gathering* gathering);
+  const std::byte* InPlace(const Segment& segment);
 
   Status WritePlain(const Segment& segment, SlabFile* slab);
   Status WriteCoded(const Segment& segment, SlabFile* slab);
@@ -167,6 +201,10 @@ class SlabWriting {
   std::shared_ptr<StagingSlots> slots_;
   const std::function<void()> note_progress_;
   std::shared_ptr<Timeline> timeline_;
+  std::vector<Stager*> stagers_;  // of the sources
+  size_t first_device_ = 0;       // the first source on a device; their number: none is
+  BufferPool::Pinning pinning_;   // while something of them lies on a device
+  CopyQueues queues_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent>
       extents_;  // each piece writes its own extent's checksums: no two threads meet

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
+#include "engine/parking.h"
 
 namespace tsnap {
 
@@ -37,23 +39,35 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
   TSNAP_TRY(CheckCodec(job.codec));
   const int concurrency = engine.ConcurrencyFor(*job.store);
   auto writing = std::make_shared<SlabWriting>(std::move(job), engine);
+  TSNAP_TRY(writing->Prepare());
   const WorkerPool::Watch watch = WatchOf(engine, *writing, progress);
-  TSNAP_TRY(engine.workers().Run(
+  Status written = engine.workers().Run(
       writing->segment_count(), concurrency,
-      [writing](size_t number) { return writing->WriteSegment(number); }, watch));
+      [writing](size_t number) { return writing->WriteSegment(number); }, watch);
+  writing->LetSourcesGo();
+  TSNAP_TRY(std::move(written));
   if (progress) watch.tick();
   return writing->TakeExtents();
 }
 
 // What the two halves tell each other about each segment.
 struct StagedWrite::Shared {
-  Shared(WriteJob job, const Engine& engine)
-      : buffers(engine.buffers()),
+  Shared(WriteJob job, const Engine& engine, bool parks_on_devices)
+      : parks(parks_on_devices),
+        buffers(engine.buffers()),
         timeline(engine.timeline()),
         transfer_bytes(engine.write_transfer_bytes(*job.store)),
         writing(std::move(job), engine),
         staged(writing.segment_count()),
         ready(writing.segment_count(), 0) {}
+
+  // A segment whose copies are under way, and the room that they go to.
+  struct Flying {
+    size_t number = 0;
+    StagedSegment segment;
+    std::shared_ptr<Parking> parking;
+    std::unique_ptr<Gathering> gathering;  // gone before its room is
+  };
 
   // Nobody waits any more, for bytes or for memory. The first reason stands.
   void Stop(Status reason) {
@@ -64,43 +78,101 @@ struct StagedWrite::Shared {
     }
     changed.notify_all();
     buffers->Wake();
+    if (const std::shared_ptr<Parking> here = TheParking()) here->Wake();
+  }
+
+  std::shared_ptr<Parking> TheParking() {
+    std::lock_guard lock(mutex);
+    return parking;
+  }
+  void SetParking(std::shared_ptr<Parking> value) {
+    std::lock_guard lock(mutex);
+    parking.swap(value);
+  }
+  Status Prepare() {
+    TSNAP_TRY(writing.Prepare());
+    if (parks) SetParking(Parking::Plan(writing, buffers));
+    return Status::Ok();
   }
 
   // The next segment is copied; or, when the other half has ended, there is nobody to copy it for.
   Status StageNext(StagingReport* report) {
     size_t number = 0;
     StagedSegment segment;
+    const std::shared_ptr<Parking> here = TheParking();
     {
       std::lock_guard lock(reserving);
       if (stop) return Status::Ok();
       number = next++;
-      segment.bytes = writing.StagedBytes(number);
-      if (segment.bytes > open_bytes) {
-        Status opened = OpenRoom(number, report);
-        if (opened.code() == Code::kCancelled) return Status::Ok();
-        TSNAP_TRY(std::move(opened));
+      if (next == ready.size()) keeps_none_back = true;
+      segment.is_parked = here != nullptr && here->holds(number);
+      if (segment.is_parked) {
+        // Needs no room.
+      } else if (Status reserved = ReserveRoom(number, here.get(), &segment, report);
+                 !reserved.ok()) {
+        return reserved.code() == Code::kCancelled ? Status::Ok() : std::move(reserved);
       }
-      segment.room = open_room;
-      segment.offset = open_offset;
-      open_offset += segment.bytes;
-      open_bytes -= segment.bytes;
-      if (open_bytes == 0) open_room = nullptr;
-      if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
     }
-    TSNAP_TRY(writing.Stage(number, segment));
+    auto gathering = writing.NewGathering();
+    TSNAP_TRY(segment.is_parked ? here->Park(number, gathering.get())
+                                : writing.Stage(number, segment, gathering.get()));
+    Flying copies{number, std::move(segment), here, std::move(gathering)};
+    if (!copies.gathering->has_begun()) {
+      TSNAP_TRY(HandOver(std::move(copies)));
+    } else {
+      std::lock_guard lock(flying_mutex);
+      flying.push_back(std::move(copies));
+    }
+    return FinishFlying(keeps_none_back ? 0 : kMostFlying);
+  }
+
+  // The segment's part of a room; reserving is held.
+  Status ReserveRoom(size_t number, const Parking* here, StagedSegment* segment,
+                     StagingReport* report) {
+    segment->bytes = writing.StagedBytes(number);
+    if (segment->bytes > open_bytes) TSNAP_TRY(OpenRoom(number, here, report));
+    segment->room = open_room;
+    segment->offset = open_offset;
+    open_offset += segment->bytes;
+    open_bytes -= segment->bytes;
+    if (open_bytes == 0) open_room = nullptr;
+    if (over_budget) report->over_budget_bytes += writing.raw_bytes(number);
+    return Status::Ok();
+  }
+
+  // Waits for the copies of the oldest segments until no more than so many are under way, and hands
+  // them over. Where memory has run out none may be kept back: what is written gives it back.
+  Status FinishFlying(size_t most) {
+    for (;;) {
+      Flying oldest;
+      {
+        std::lock_guard lock(flying_mutex);
+        if (flying.size() <= most) return Status::Ok();
+        oldest = std::move(flying.front());
+        flying.pop_front();
+      }
+      TSNAP_TRY(HandOver(std::move(oldest)));
+    }
+  }
+
+  // To the other half, when the copies are there.
+  Status HandOver(Flying copies) {
+    TSNAP_TRY(writing.FinishStaging(copies.number, copies.gathering.get()));
+    copies.gathering.reset();
     std::lock_guard lock(mutex);
-    staged[number] = std::move(segment);
-    ready[number] = 1;
+    staged[copies.number] = std::move(copies.segment);
+    ready[copies.number] = 1;
     changed.notify_all();
     return Status::Ok();
   }
 
   // Room for this segment, and for as many of the next as fit into one buffer.
-  Status OpenRoom(size_t number, StagingReport* report) {
+  Status OpenRoom(size_t number, const Parking* here, StagingReport* report) {
     open_room = nullptr;
     open_offset = open_bytes = 0;
     uint64_t bytes = writing.StagedBytes(number);
     for (size_t i = number + 1; i < writing.segment_count(); ++i) {
+      if (here != nullptr && here->holds(i)) continue;
       const uint64_t more = writing.StagedBytes(i);
       if (more > transfer_bytes || bytes > transfer_bytes - more) break;
       bytes += more;
@@ -118,14 +190,26 @@ struct StagedWrite::Shared {
     double none = 0;
     Result<BufferPool::Lease> room = buffers->Reserve(bytes, at_once, &none);
     if (room.ok() || room.status().code() != Code::kCancelled) return room;
-    over_budget = true;
+    over_budget = keeps_none_back = true;
     {
       std::lock_guard lock(mutex);
       may_write = true;
     }
     changed.notify_all();
+    TSNAP_TRY(FinishFlying(0));
     const Timeline::Scope span(timeline.get(), Activity::kWaitMemory);
     return buffers->Reserve(bytes, stop, &report->waited_seconds);
+  }
+
+  // After this nothing of the user's is touched any more, however the copying ended.
+  void LetSourcesGo() {
+    std::list<Flying> left;
+    {
+      std::lock_guard lock(flying_mutex);
+      left.swap(flying);
+    }
+    left.clear();
+    writing.LetSourcesGo();
   }
 
   Status WriteOne(size_t number) {
@@ -137,7 +221,13 @@ struct StagedWrite::Shared {
       if (stop) return CopyOf(cancelled);
       segment = std::move(staged[number]);
     }
-    Status written = Protect([&] { return writing.WriteStaged(number, std::move(segment)); });
+    Status written = Protect([&]() -> Status {
+      if (segment.is_parked) {
+        TSNAP_ASSIGN(segment, Parking::Land(TheParking(), number, stop));
+      }
+      return writing.WriteStaged(number, std::move(segment));
+    });
+    if (written.code() == Code::kCancelled) return CopyOf(cancelled);
     // At once: tasks that wait for bytes, and who copies them, would wait for what nobody writes.
     if (!written.ok()) Stop(CopyOf(written));
     return written;
@@ -145,6 +235,7 @@ struct StagedWrite::Shared {
 
   // Made in advance: a take can be cancelled when memory has run out.
   const Status cancelled{Code::kCancelled, "the take was cancelled"};
+  const bool parks;
   const std::shared_ptr<BufferPool> buffers;
   const std::shared_ptr<Timeline> timeline;
   const uint64_t transfer_bytes;
@@ -156,17 +247,24 @@ struct StagedWrite::Shared {
   std::shared_ptr<StagingRoom> open_room;    // of the last segment, with the next; so is it
   uint64_t open_offset = 0, open_bytes = 0;  // what is left of it; so are they
   bool over_budget = false;                  // guarded by reserving, as the report is
+  // No copies are left under way for the next segment to wait for: there is no memory for it, or no
+  // such segment. Set with reserving held.
+  std::atomic<bool> keeps_none_back{false};
+  static constexpr size_t kMostFlying = 4;
+  std::mutex flying_mutex;
+  std::list<Flying> flying;  // guarded by flying_mutex; moved without memory
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<StagedSegment> staged;  // guarded by mutex
   std::vector<char> ready;            // guarded by mutex
+  std::shared_ptr<Parking> parking;   // while something is parked; guarded by mutex
   bool may_write = false;             // guarded by mutex
   std::atomic<bool> stop{false};      // set with mutex held
   Status failure;                     // why it stopped; guarded by mutex
 };
 
-StagedWrite::StagedWrite(Engine& engine, WriteJob job)
-    : engine_(engine), shared_(std::make_shared<Shared>(std::move(job), engine)) {}
+StagedWrite::StagedWrite(Engine& engine, WriteJob job, bool parks)
+    : engine_(engine), shared_(std::make_shared<Shared>(std::move(job), engine, parks)) {}
 
 StagedWrite::~StagedWrite() = default;
 
@@ -181,14 +279,15 @@ void StagedWrite::Stage(const ProgressCallback& progress, StagingReport* report)
     engine.workers().NoteProgress();  // who waits for bytes is not hung
     return staged;
   };
-  Status status;
-  if (threads == 1 && !progress) {
+  Status status = Protect([&] { return shared->Prepare(); });
+  if (status.ok() && threads == 1 && !progress) {
     for (size_t i = 0; i < count && status.ok(); ++i) status = Protect([&] { return stage(i); });
-  } else {
+  } else if (status.ok()) {
     WorkerPool::Watch watch = WatchOf(engine_, shared->writing, progress);
     watch.stall_seconds = std::numeric_limits<double>::infinity();  // the other half has a watch
     status = Protect([&] { return engine_.stagers().Run(count, threads, stage, watch); });
   }
+  shared->LetSourcesGo();
   report->copied_bytes = shared->writing.meter().staged_bytes;
   if (!status.ok()) shared->Stop(std::move(status));
   {
@@ -208,6 +307,10 @@ Result<std::vector<Extent>> StagedWrite::Write(const ProgressCallback& progress)
         writing.segment_count(), engine_.ConcurrencyFor(writing.store()),
         [shared](size_t number) { return shared->WriteOne(number); }, watch);
   });
+  if (!engine_.stuck()) {
+    writing.LetRoomsGo();
+    shared->SetParking(nullptr);
+  }
   if (!written.ok()) {
     shared->Stop(CopyOf(written));
     std::lock_guard lock(shared->mutex);

@@ -29,7 +29,8 @@ struct StagingReport {
 
 class StagedWrite {
  public:
-  StagedWrite(Engine& engine, WriteJob job);
+  // parks: what lies on a device is staged there, as far as it has memory to spare.
+  StagedWrite(Engine& engine, WriteJob job, bool parks = false);
   ~StagedWrite();
 
   // The first half, by one thread: returns when everything is copied, and the sources' memory is

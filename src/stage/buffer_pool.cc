@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kHugePageBytes = 2 << 20;
 
-void Unmap(std::byte* data, uint64_t bytes) noexcept {
+void UnmapPages(std::byte* data, uint64_t bytes) noexcept {
   if (bytes > 0) munmap(data, bytes);
 }
 
@@ -31,8 +31,8 @@ std::byte* MapPages(uint64_t bytes) noexcept {
   if (!huge) return data;
   const uint64_t address = reinterpret_cast<uintptr_t>(data);
   const uint64_t before = AlignUp(address, kHugePageBytes) - address;
-  Unmap(data, before);
-  Unmap(data + before + bytes, kHugePageBytes - before);
+  UnmapPages(data, before);
+  UnmapPages(data + before + bytes, kHugePageBytes - before);
   madvise(data + before, bytes, MADV_HUGEPAGE);  // a wish; without it the buffer is only slower
   return data + before;
 }
@@ -174,7 +174,10 @@ Result<BufferPool::Lease> BufferPool::Grant(uint64_t bytes, Stopped stopped,
 }
 
 Status BufferPool::Map(Lease* lease) {
-  if (lease->data_ != nullptr) return Status::Ok();
+  if (lease->data_ != nullptr) {
+    Pin(*lease);
+    return Status::Ok();
+  }
   lease->data_ = MapPages(lease->capacity_);
   if (lease->data_ == nullptr) {
     const uint64_t bytes = lease->capacity_;
@@ -186,7 +189,48 @@ Status BufferPool::Map(Lease* lease) {
   }
   const bool will_be_filled = lease->size_ > lease->capacity_ / 2;
   if (will_be_filled) Populate(lease->data_, lease->capacity_);
+  Pin(*lease);
   return Status::Ok();
+}
+
+// Pinning takes long, and is nobody else's business: no mutex is held meanwhile.
+void BufferPool::Pin(const Lease& lease) {
+  std::shared_ptr<Pinner> pinner;
+  {
+    const std::lock_guard lock(pinning_mutex_);
+    if (pinners_.empty()) return;
+    pinner = pinners_.back();
+  }
+  static_cast<void>(pinner->Pin(lease.data_, lease.capacity_));  // without it copies are slower
+}
+
+// Pages that are given back while a driver still knows them would be taken for pinned when they are
+// mapped again.
+void BufferPool::Unmap(std::byte* data, uint64_t bytes) noexcept {
+  if (const Pinner::Unpin unpin = unpin_.load(); unpin != nullptr) unpin(data);
+  UnmapPages(data, bytes);
+}
+
+BufferPool::Pinning::Pinning(std::shared_ptr<BufferPool> pool, std::shared_ptr<Pinner> pinner)
+    : pool_(std::move(pool)), pinner_(std::move(pinner)) {
+  const std::lock_guard lock(pool_->pinning_mutex_);
+  pool_->pinners_.push_back(pinner_);
+  pool_->unpin_ = pinner_->unpin();
+}
+
+BufferPool::Pinning& BufferPool::Pinning::operator=(Pinning&& other) noexcept {
+  if (this == &other) return *this;
+  End();
+  pool_ = std::move(other.pool_);
+  pinner_ = std::move(other.pinner_);
+  return *this;
+}
+
+void BufferPool::Pinning::End() noexcept {
+  const std::shared_ptr<BufferPool> pool = std::move(pool_);
+  if (pool == nullptr) return;
+  const std::lock_guard lock(pool->pinning_mutex_);
+  std::erase(pool->pinners_, pinner_);
 }
 
 void BufferPool::Prefault(uint64_t bytes) {

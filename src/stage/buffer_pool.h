@@ -7,11 +7,13 @@
 #include <bit>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "stage/pinner.h"
 
 namespace tsnap {
 
@@ -57,6 +59,21 @@ class BufferPool {
   Result<Lease> Reserve(uint64_t bytes, const std::atomic<bool>& stop, double* waited_seconds);
   Status Map(Lease* lease);
   void Wake();
+  // What Map and Acquire give from now on, and to the end of the scope, is pinned where the system
+  // allows it; it stays pinned while it is kept.
+  class Pinning {
+   public:
+    Pinning() = default;
+    Pinning(std::shared_ptr<BufferPool> pool, std::shared_ptr<Pinner> pinner);
+    Pinning(Pinning&&) noexcept = default;
+    Pinning& operator=(Pinning&& other) noexcept;
+    ~Pinning() { End(); }
+
+   private:
+    void End() noexcept;
+    std::shared_ptr<BufferPool> pool_;
+    std::shared_ptr<Pinner> pinner_;
+  };
   // Maps standard buffers of so many bytes in all, at most the budget, and touches them. What the
   // system does not give is left out.
   void Prefault(uint64_t bytes);
@@ -71,6 +88,8 @@ class BufferPool {
   template <class Stopped>
   Result<Lease> Grant(uint64_t bytes, Stopped stopped, double* waited_seconds);
   void Return(Lease* lease) noexcept;
+  void Unmap(std::byte* data, uint64_t bytes) noexcept;
+  void Pin(const Lease& lease);
   uint64_t CapacityToGrant(uint64_t need_bytes) noexcept;     // 0: wait; mutex_ is held
   bool TakeFree(uint64_t need_bytes, Lease* lease) noexcept;  // mutex_ is held
   void DropFree() noexcept;                                   // mutex_ is held
@@ -89,6 +108,9 @@ class BufferPool {
   uint64_t peak_bytes_ = 0;     // guarded by mutex_
   uint64_t next_ticket_ = 0;    // of the next to come, guarded by mutex_
   uint64_t served_ticket_ = 0;  // whose turn it is, guarded by mutex_
+  mutable std::mutex pinning_mutex_;
+  std::vector<std::shared_ptr<Pinner>> pinners_;  // of the scopes; guarded by pinning_mutex_
+  std::atomic<Pinner::Unpin> unpin_{nullptr};     // null: no buffer was ever pinned
 };
 
 }  // namespace tsnap

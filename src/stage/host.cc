@@ -8,54 +8,13 @@
 
 #include <fmt/format.h>
 
+#include "stage/clipped_pieces.h"
 #include "stage/layout.h"
 #include "stage/stream_copy.h"
 #include "stage/strided_copy.h"
 
 namespace tsnap {
 namespace {
-
-// What memory has of a piece: the indices, clipped, and where the first of them lies.
-struct ClippedPiece {
-  std::array<CopyAxis, kMaxCopyAxes> axes;  // dst = memory, src = serialisation
-  size_t count = 0;
-  std::byte* memory = nullptr;
-  uint64_t offset = 0;  // in the serialisation
-};
-
-// False when memory has nothing of the piece.
-bool Clip(const Layout& layout, const LayoutPiece& piece, ClippedPiece* out) {
-  out->memory = layout.origin();
-  out->offset = 0;
-  const auto axes = layout.axes();
-  out->count = axes.size() - piece.axis;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const LayoutAxis& axis = axes[i];
-    const int64_t begin = i <= piece.axis ? piece.index[i] : 0;
-    const int64_t end = i < piece.axis    ? begin + 1
-                        : i == piece.axis ? begin + piece.count
-                                          : axis.length;
-    const int64_t low = std::max(begin, axis.low), high = std::min(end, axis.high);
-    if (low >= high) return false;
-    out->memory += (low - axis.low) * axis.memory_stride;
-    out->offset += static_cast<uint64_t>(low * axis.slice_bytes);
-    if (i >= piece.axis)
-      out->axes[i - piece.axis] = {high - low, axis.memory_stride, axis.slice_bytes};
-  }
-  return true;
-}
-
-Status CheckRange(const Layout& layout, uint64_t begin, uint64_t bytes) {
-  if (begin <= layout.total_bytes() && bytes <= layout.total_bytes() - begin) return Status::Ok();
-  return Internal(fmt::format("staging bytes {} to {}: the extent has {}", begin, begin + bytes,
-                              layout.total_bytes()));
-}
-
-// Maps the whole of a view in an order of its axes.
-Mapping MappingOf(const ArrayView& memory, const AxisOrder& order) {
-  const Box whole = WholeBox(memory.ndim, memory.shape);
-  return {memory, whole, whole, order};
-}
 
 template <class Unit>
 void SwapUnits(std::byte* data, int64_t bytes) {
@@ -75,9 +34,7 @@ Status HostStager::Gather(const Mapping& mapping, uint64_t begin, ByteSpan out) 
   TSNAP_ASSIGN(const Layout layout, Layout::Make(mapping));
   TSNAP_TRY(CheckRange(layout, begin, out.size()));
   if (out.empty()) return Status::Ok();
-  if (!layout.inside_memory())
-    return Internal(fmt::format("staging {}: the memory of {} has only a part of it",
-                                ToString(mapping.extent_box), ToString(mapping.memory_box)));
+  TSNAP_TRY(CheckInside(layout, mapping));
   ForEachPiece(layout.axes(), begin, begin + out.size(), [&](const LayoutPiece& piece) {
     ClippedPiece clipped;
     if (!Clip(layout, piece, &clipped)) return;

@@ -4,32 +4,49 @@
 
 #include <array>
 
+#include "stage/cuda_stager.h"
+#include "stage/device_room.h"
 #include "stage/host.h"
 
 namespace tsnap {
 namespace {
 
 struct Entry {
-  bool (*owns)(const void* pointer);
-  Stager* (*stager)();
+  Result<bool> (*owns)(const void* pointer);
+  Result<Stager*> (*stager)();
 };
 
-bool IsHostMemory(const void*) { return true; }
+Result<bool> IsHostMemory(const void*) { return true; }
 
-Stager* Host() {
+Result<Stager*> Host() {
   static HostStager stager;
   return &stager;
 }
 
-constexpr std::array<Entry, 1> kStagers = {{
+constexpr std::array<Entry, 2> kStagers = {{
+    {cuda::IsCudaMemory, cuda::CudaStagerHere},
     {IsHostMemory, Host},
 }};
 
 }  // namespace
 
+Result<std::unique_ptr<CopyQueue>> Stager::MakeQueue() {
+  return Internal("staging an array: its memory needs no queue");
+}
+
+Result<std::shared_ptr<Pinner>> Stager::MakePinner(const void*) {
+  return std::shared_ptr<Pinner>();
+}
+
+Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*, uint64_t) {
+  return std::unique_ptr<DeviceRoom>();
+}
+
 Result<Stager*> StagerFor(const void* pointer) {
-  for (const Entry& entry : kStagers)
-    if (entry.owns(pointer)) return entry.stager();
+  for (const Entry& entry : kStagers) {
+    TSNAP_ASSIGN(const bool owns, entry.owns(pointer));
+    if (owns) return entry.stager();
+  }
   return Unsupported(
       "staging an array: no stager of this build knows the kind of memory that its address names");
 }

@@ -1,17 +1,22 @@
-// Stager: turns user memory (host, strided host, later CUDA) into stable host bytes, and back.
+// Stager: turns user memory (host, strided host, CUDA) into stable host bytes, and back.
 // Everything is said in bytes of an extent's serialisation: the box's elements in the extent's axis
 // order, each item's bytes as they lie in memory.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/status.h"
 #include "catalog/array_view.h"
 #include "catalog/box.h"
+#include "stage/copy_queue.h"
 
 namespace tsnap {
+
+class DeviceRoom;
+class Pinner;
 
 // How an extent lies over user memory: both boxes in the object's index space.
 struct Mapping {
@@ -39,10 +44,19 @@ class Stager {
   virtual Status SwapByteOrder(const ArrayView& memory) = 0;
   // Content hash of the elements in row-major index order.
   virtual Result<Hash128> Hash(const ArrayView& memory) = 0;
+
+  // Memory that the processor does not reach: its copies are begun in queues, from and into buffers
+  // that are better pinned.
+  virtual bool is_device() const { return false; }
+  virtual Result<std::unique_ptr<CopyQueue>> MakeQueue();
+  // Pins buffers for copies from and to the device that holds the memory; nullptr: nothing does.
+  virtual Result<std::shared_ptr<Pinner>> MakePinner(const void* memory);
+  // Spare memory of that device, at most so many bytes; nullptr: there is none.
+  virtual Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes);
 };
 
 // The stager for the memory that a pointer names. The table of stagers; the result lives as long as
-// the process.
+// the process. kUnsupported where it is a device's and this build has nothing for it.
 Result<Stager*> StagerFor(const void* pointer);
 
 }  // namespace tsnap

@@ -12,8 +12,21 @@
 #include <tsnap.h>
 
 #include "check.h"
+#ifdef TSNAP_TEST_ON_GPU
+#include "home.h"
+#endif
 
 namespace tsnap::test {
+
+#ifndef TSNAP_TEST_ON_GPU
+// Where the bytes of a test array are: here. In tests/gpu it is elsewhere.
+class Home {
+ public:
+  uint8_t* Address(std::vector<uint8_t>& here) { return here.data(); }
+  void Put(std::vector<uint8_t>&) {}
+  void Get(std::vector<uint8_t>&) const {}
+};
+#endif
 
 enum class Layout { kContiguous, kExplicit, kGhosts, kFortran, kReversed, kPermuted, kGapped };
 inline constexpr Layout kLayouts[] = {Layout::kContiguous, Layout::kExplicit, Layout::kGhosts, Layout::kFortran,
@@ -52,16 +65,21 @@ class TestArray {
     offset_.resize(shape_.size());
     Arrange();
     memory_.assign(static_cast<size_t>(memory_bytes_), kUntouched);
+    home_.Put(memory_);
   }
 
   // Equal seeds and places: equal values, in any layout.
   void Fill(uint64_t seed) {
     const std::vector<uint8_t> image = Image(seed);
     std::copy(image.begin(), image.end(), memory_.begin());   // in place: the memory may be registered
+    home_.Put(memory_);
   }
-  void Clear() { std::fill(memory_.begin(), memory_.end(), kUntouched); }
-  bool Holds(uint64_t seed) const { return memory_ == Image(seed); }
-  bool IsUntouched() const { return memory_ == std::vector<uint8_t>(memory_.size(), kUntouched); }
+  void Clear() {
+    std::fill(memory_.begin(), memory_.end(), kUntouched);
+    home_.Put(memory_);
+  }
+  bool Holds(uint64_t seed) const { return Bytes() == Image(seed); }
+  bool IsUntouched() const { return Bytes() == std::vector<uint8_t>(memory_.size(), kUntouched); }
   // Every element has these bytes, except where `inside` says so: there they follow from the seed.
   template <class Inside>
   bool HoldsOr(uint64_t seed, const std::vector<uint8_t>& other, Inside inside) const {
@@ -73,7 +91,7 @@ class TestArray {
         std::memcpy(&image[static_cast<size_t>(at)], other.data(), other.size());
       }
     });
-    return memory_ == image;
+    return Bytes() == image;
   }
 
   tsnap_array Describe() {
@@ -86,7 +104,7 @@ class TestArray {
       array.offset[axis] = offset_[axis];
       if (layout_ != Layout::kContiguous) array.strides_bytes[axis] = strides_[axis];
     }
-    array.data = memory_.data() + first_;
+    array.data = home_.Address(memory_) + first_;
     return array;
   }
 
@@ -100,6 +118,11 @@ class TestArray {
 
  private:
   static constexpr uint8_t kUntouched = 0xa5;
+
+  const std::vector<uint8_t>& Bytes() const {
+    home_.Get(memory_);
+    return memory_;
+  }
 
   // Axes from the fastest to the slowest get growing strides; ghosts lie around, signs turn axes over.
   void Arrange() {
@@ -161,7 +184,8 @@ class TestArray {
   Layout layout_;
   Shape strides_;
   int64_t first_ = 0, memory_bytes_ = 0;
-  std::vector<uint8_t> memory_;
+  mutable std::vector<uint8_t> memory_;
+  Home home_;
 };
 
 }  // namespace tsnap::test

@@ -30,6 +30,10 @@ cc -std=c99 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags tsnap) -o "$w
   "$sources/with_mpi.c" $(pkg-config --libs tsnap)
 sh "$mpirun" -n 2 "$work/with_mpi" "$work/snapshot_mpi"
 sh "$mpirun" -n 3 "$work/with_mpi" "$work/snapshot_mpi3"
+# shellcheck disable=SC2046
+c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags tsnap) -o "$work/with_mpi_cpp" \
+  "$sources/with_mpi.cpp" $(pkg-config --libs tsnap)
+sh "$mpirun" -n 2 "$work/with_mpi_cpp" "$work/snapshot_mpi_cpp"
 
 echo "With MPI, through CMake"
 set --
@@ -38,6 +42,7 @@ cmake -S "$sources" -B "$work/mpi_cmake" -DWITH_MPI=ON -DCMAKE_PREFIX_PATH="$pre
   { cat "$work/cmake.log"; exit 1; }
 cmake --build "$work/mpi_cmake" >"$work/cmake.log" 2>&1 || { cat "$work/cmake.log"; exit 1; }
 sh "$mpirun" -n 2 "$work/mpi_cmake/with_mpi" "$work/snapshot_mpi_cmake"
+sh "$mpirun" -n 2 "$work/mpi_cmake/with_mpi_cpp" "$work/snapshot_mpi_cmake_cpp"
 
 if [ -f "$libraries/pkgconfig/tsnap-fortran.pc" ]; then
   echo "Fortran, through pkg-config"

@@ -3,10 +3,12 @@
 // whole job with its text.
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "comm/mpi/mpi_comm.h"
 
@@ -35,8 +37,9 @@ struct Case {
   void (*run)();
 };
 
-inline std::unique_ptr<Comm> Open(double timeout_seconds = 60) {
-  Result<std::unique_ptr<Comm>> made = MakeMpiComm(MPI_COMM_WORLD, timeout_seconds);
+// node_name: for ranks of one machine that are to take themselves for ranks of several.
+inline std::unique_ptr<Comm> Open(double timeout_seconds = 60, const std::string& node_name = {}) {
+  Result<std::unique_ptr<Comm>> made = MakeMpiComm(MPI_COMM_WORLD, timeout_seconds, node_name);
   CHECK_OK(made.status());
   return std::move(made).value();
 }
@@ -56,8 +59,9 @@ inline int WorldSize() {
 // TSNAP_TEST_SEED or the clock of rank 0, printed, the same on all ranks.
 inline uint64_t Seed() {
   const char* text = std::getenv("TSNAP_TEST_SEED");
-  uint64_t seed =
-      text != nullptr ? std::strtoull(text, nullptr, 10) : static_cast<uint64_t>(MPI_Wtime() * 1e6);
+  uint64_t seed = text != nullptr ? std::strtoull(text, nullptr, 10)
+                                  : static_cast<uint64_t>(
+                                        std::chrono::system_clock::now().time_since_epoch().count());
   MPI_Bcast(&seed, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
   if (WorldRank() == 0)
     std::printf("TSNAP_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed));

@@ -7,8 +7,10 @@
 #include <chrono>
 #include <map>
 #include <random>
+#include <string>
 #include <vector>
 
+#include "comm/mpi/node_ring.h"
 #include "comm_cases.h"
 #include "pmpi_probe.h"
 
@@ -95,6 +97,54 @@ void Broadcasts() {
       Bytes got = comm->rank() == root ? expected : Bytes(bytes);
       CHECK_OK(comm->Bcast(got, root));
       CHECK(got == expected);
+    }
+  }
+}
+
+// The ranks stand for those of several nodes, one after the other and in turns.
+std::vector<std::string> NodeNames() {
+  const int rank = WorldRank();
+  return {"one", std::to_string(rank / 2), std::to_string(rank / 3), std::to_string(rank % 2),
+          std::to_string(rank % 3), rank == 0 ? "first" : "others"};
+}
+
+// No barrier between them: who takes the pieces of one slowly meets the next, by another relay.
+void BroadcastsByWayOfNodes() {
+  const size_t piece = NodeRing::kPieceBytes;
+  const uint64_t given = Seed();
+  for (const std::string& name : NodeNames()) {
+    auto comm = Open(60, name);
+    std::mt19937_64 random(given), own(given + static_cast<uint64_t>(comm->rank()));
+    for (uint64_t round = 0; round < 60; ++round) {
+      const size_t bytes = random() % 2 == 0 ? random() % (20 * piece) : random() % 20 * piece;
+      const int root = static_cast<int>(random() % static_cast<uint64_t>(comm->size()));
+      const Bytes expected = Pattern(given + round, bytes);
+      Bytes got = comm->rank() == root ? expected : Bytes(bytes);
+      if (own() % 8 == 0) usleep(static_cast<useconds_t>(own() % 5000));
+      CHECK_OK(comm->Bcast(got, root));
+      CHECK(got == expected);
+    }
+  }
+}
+
+// What all ranks send together is the message once for each node beside the root's.
+void BroadcastReachesANodeOnce() {
+  const size_t bytes = 33 * NodeRing::kPieceBytes + 5;
+  for (const std::string& name : NodeNames()) {
+    auto comm = Open(60, name);
+    std::vector<uint64_t> locals;
+    CHECK_OK(comm->Allgather(static_cast<uint64_t>(comm->local_ranks()), &locals));
+    if (std::count(locals.begin(), locals.end(), 1) == comm->size()) continue;  // one rank each: MPI's
+    double nodes = 0;
+    for (const uint64_t ranks : locals) nodes += 1 / static_cast<double>(ranks);
+    for (int root = 0; root < comm->size(); ++root) {
+      Bytes message(bytes, static_cast<std::byte>(root));
+      Traffic() = {};
+      CHECK_OK(comm->Bcast(message, root));
+      CHECK(Traffic().collectives == 0);
+      std::vector<uint64_t> sent = {Traffic().message_bytes};
+      CHECK_OK(comm->Allreduce(sent, Comm::Op::kSum));
+      CHECK(sent[0] == (static_cast<uint64_t>(nodes + 0.5) - 1) * bytes);
     }
   }
 }
@@ -268,6 +318,8 @@ constexpr Case kCases[] = {
     {"reductions", 1, Reductions},
     {"gather", 1, Gather},
     {"broadcasts", 1, Broadcasts},
+    {"broadcasts_by_way_of_nodes", 1, BroadcastsByWayOfNodes},
+    {"broadcast_reaches_a_node_once", 1, BroadcastReachesANodeOnce},
     {"exchange_patterns", 1, ExchangePatterns},
     {"exchange_of_nothing", 1, ExchangeOfNothing},
     {"exchange_with_itself", 1, ExchangeWithItself},

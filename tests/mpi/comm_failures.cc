@@ -145,6 +145,28 @@ void LateBroadcastTouchesNobody() {
     CHECK(byte == (WorldRank() == LastRank() ? std::byte{7} : std::byte{1}));
 }
 
+// Whoever it is: the root, a relay, or a rank that takes pieces from its node's ring.
+void RankNeverBroadcasts() {
+  for (const char* const layout : {"blocks", "turns"}) {
+    for (int missing = 0; missing < WorldSize(); ++missing) {
+      const int node = *layout == 'b' ? WorldRank() / 2 : WorldRank() % 2;
+      auto comm = Open(60, std::to_string(node));
+      comm->set_timeout_seconds(kTimeoutSeconds);
+      Bytes bytes(size_t{16} << 20, std::byte{1});
+      const double begin = Now();
+      Status status = comm->rank() == missing ? Status::Ok() : comm->Bcast(bytes, 0);
+      // Those that nobody waits for may have what they want; the next operation finds the rank
+      // missing.
+      if (comm->rank() != missing && status.ok()) status = comm->Barrier();
+      CHECK(comm->rank() == missing || status.code() == Code::kTimeout);
+      CHECK(Now() - begin < 3 * kTimeoutSeconds + kSlackSeconds);
+      comm->Break();
+      comm.reset();
+      MPI_Barrier(MPI_COMM_WORLD);
+    }
+  }
+}
+
 void StoppedRank() {
   auto comm = Open();
   std::vector<uint64_t> pids;
@@ -268,6 +290,7 @@ constexpr Case kCases[] = {
     {"rank_never_takes_its_messages", 2, RankNeverTakesItsMessages},
     {"rank_never_duplicates", 2, RankNeverDuplicates},
     {"late_broadcast_touches_nobody", 2, LateBroadcastTouchesNobody},
+    {"rank_never_broadcasts", 2, RankNeverBroadcasts},
     {"stopped_rank", 2, StoppedRank},
     {"receiver_without_memory", 2, ReceiverWithoutMemory},
     {"opening_without_memory", 1, OpeningWithoutMemory},

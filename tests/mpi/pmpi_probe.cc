@@ -121,6 +121,22 @@ int MPI_Test(MPI_Request* request, int* done, MPI_Status* status) {
   return PMPI_Test(request, done, status);
 }
 
+int MPI_Testall(int count, MPI_Request* requests, int* done, MPI_Status* statuses) {
+  NoteThread();
+  return PMPI_Testall(count, requests, done, statuses);
+}
+
+int MPI_Irecv(void* data, int count, MPI_Datatype type, int peer, int tag, MPI_Comm comm,
+              MPI_Request* request) {
+  NoteThread();
+  return PMPI_Irecv(data, count, type, peer, tag, comm, request);
+}
+
+int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* found, MPI_Status* status) {
+  NoteThread();
+  return PMPI_Iprobe(source, tag, comm, found, status);
+}
+
 int MPI_Testsome(int count, MPI_Request* requests, int* done_count, int* done,
                  MPI_Status* statuses) {
   NoteThread();

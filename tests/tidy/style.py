@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-SOURCES = (".h", ".cc", ".c")
+SOURCES = (".h", ".cc", ".c", ".hpp", ".cpp")
 TEXTS = SOURCES + (".f90", ".py", ".sh", ".md", ".build", ".in", ".map", ".txt", ".fbs", ".1", ".3", ".bash", ".fish")
 TOPS = ("include", "src", "tests", "examples", "bindings", "docs", ".ci")
 MOST_LINES = 800
@@ -23,7 +23,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:wo" r"rk|fa" r"rm|ho" r"me|ro" r"ot|
 CRITERION = re.compile(r"^\s*(?:Test|ParameterizedTest|Theory)\((\w+),\s*(\w+)(?![^\n]*\\$)", re.M)  # no macro's body
 MESON_TEST = re.compile(r"^\s*test\(\s*'([^']*)'", re.M)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-NAMED_FILE = re.compile(r"`((?:src|tests|docs|include|examples)/[\w./-]+\.\w+)`")
+NAMED_FILE = re.compile(r"`((?:src|tests|docs|include|examples|bindings)/[\w./-]+\.\w+)`")
 HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.M)
 
 

@@ -73,7 +73,7 @@ Test(node_memory, what_is_no_node_memory_is_not_opened) {
   ExpectClosed({address.process, static_cast<uint64_t>(ends[0]), address.nonce});
   // Of the right size and with the right nonce, but it could shrink under who maps it.
   const int other = memfd_create("other", 0);
-  cr_assert_eq(ftruncate(other, NodeMemory::kMappedBytes), 0);
+  cr_assert_eq(ftruncate(other, NodeMemory::kHeaderBytes + NodeMemory::kBytes), 0);
   cr_assert_eq(pwrite(other, &address.nonce, sizeof address.nonce, 0), 8);
   ExpectClosed({address.process, static_cast<uint64_t>(other), address.nonce});
 }

@@ -21,20 +21,21 @@ int32_t Refuse(const Status& status, const tsnap_config* config, tsnap_context**
                                          static_cast<int32_t>(status.code()), out);
 }
 
-// How long to wait for the others in the duplication itself. What is wrong with the config or the
-// environment is said by libtsnap, on all ranks: a rank that stops here would leave them waiting.
-double TimeoutSeconds(const tsnap_config* config) try {
+// How long to wait for the others in the duplication itself, and on which node this is. What is
+// wrong with the config or the environment is said by libtsnap, on all ranks: a rank that stops
+// here would leave them waiting.
+tsnap::Knobs KnobsToOpen(const tsnap_config* config) try {
   tsnap::Knobs knobs;
-  const double fallback = knobs.collective_timeout_seconds;
   knobs.collective_timeout_seconds = 0;
   constexpr size_t kEnd = offsetof(tsnap_config, collective_timeout_seconds) + sizeof(double);
   if (config != nullptr && config->struct_size >= kEnd) {
     knobs.collective_timeout_seconds = config->collective_timeout_seconds;
   }
-  if (!tsnap::ResolveKnobs(&knobs).ok() || !(knobs.collective_timeout_seconds > 0)) return fallback;
-  return knobs.collective_timeout_seconds;
+  if (!tsnap::ResolveKnobs(&knobs).ok() || !(knobs.collective_timeout_seconds > 0))
+    return tsnap::Knobs();
+  return knobs;
 } catch (const std::bad_alloc&) {
-  return tsnap::Knobs().collective_timeout_seconds;
+  return tsnap::Knobs();
 }
 
 Status CheckMpiRuns() {
@@ -66,7 +67,8 @@ Status CheckComm(MPI_Comm comm) {
 Result<std::unique_ptr<Comm>> Duplicate(MPI_Comm comm, const tsnap_config* config) {
   TSNAP_TRY(CheckMpiRuns());
   TSNAP_TRY(CheckComm(comm));
-  return tsnap::MakeMpiComm(comm, TimeoutSeconds(config));
+  const tsnap::Knobs knobs = KnobsToOpen(config);
+  return tsnap::MakeMpiComm(comm, knobs.collective_timeout_seconds, knobs.node_name);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ namespace tsnap {
 namespace {
 
 constexpr std::string_view kOperation = "an exchange of messages";
-constexpr int kTags = 32768;  // every MPI has as many; two exchanges at most are under way
+constexpr int kTags = 32767;  // every MPI has one more; two exchanges at most are under way
 constexpr size_t kLengthBytes = sizeof(uint64_t);
 constexpr size_t kInlineBytes = InFlight::kFirstBytes - kLengthBytes;
 

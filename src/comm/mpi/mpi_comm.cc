@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <numeric>
 
 #include "comm/mpi/mpi_comm_impl.h"
 
@@ -36,10 +37,14 @@ MPI_Op MpiOp(Comm::Op op) {
 
 // The same on ranks that share a node, another elsewhere. The kernel's boot id says it even of
 // containers with host names of their own; where it cannot be read the host name must do.
-uint64_t NodeId() {
+uint64_t NodeId(std::string_view name) {
   char text[256] = {};
-  size_t length = 0;
-  if (std::FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "re"); file != nullptr) {
+  size_t length = std::min(name.size(), sizeof text);
+  std::copy_n(name.data(), length, text);
+  if (length > 0) {
+    // Named by the user.
+  } else if (std::FILE* file = std::fopen("/proc/sys/kernel/random/boot_id", "re");
+             file != nullptr) {
     length = std::fread(text, 1, sizeof text, file);
     std::fclose(file);
   }
@@ -102,10 +107,11 @@ Status RefuseWithoutMemory(MPI_Comm user, double timeout_seconds) {
   return Status::NoMemory();
 }
 
-Result<std::unique_ptr<MpiComm>> OpenComm(MPI_Comm user, double timeout_seconds) {
+Result<std::unique_ptr<MpiComm>> OpenComm(MPI_Comm user, double timeout_seconds,
+                                          std::string_view node_name) {
   std::unique_ptr<MpiComm> comm;
   try {
-    comm = std::make_unique<MpiComm>(timeout_seconds);
+    comm = std::make_unique<MpiComm>(timeout_seconds, node_name);
     TSNAP_TRY(comm->Prepare(user));
   } catch (const std::bad_alloc&) {
     return RefuseWithoutMemory(user, timeout_seconds);
@@ -127,8 +133,9 @@ std::shared_ptr<NodeMemory> NodeMemoryFrom(Make&& make) {
 
 }  // namespace
 
-Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds) {
-  TSNAP_ASSIGN(std::unique_ptr<MpiComm> comm, OpenComm(user, timeout_seconds));
+Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds,
+                                          std::string_view node_name) {
+  TSNAP_ASSIGN(std::unique_ptr<MpiComm> comm, OpenComm(user, timeout_seconds, node_name));
   TSNAP_TRY(comm->ShareNodeMemory());
   return std::unique_ptr<Comm>(std::move(comm));
 }
@@ -137,6 +144,7 @@ MpiComm::~MpiComm() {
   if (broken_) {
     // Left to MPI for good: see InFlight.
     static_cast<void>(in_flight_.release());
+    static_cast<void>(ring_.release());
     static_cast<void>(comm_.release());
     return;
   }
@@ -149,7 +157,7 @@ MpiComm::~MpiComm() {
 
 Result<std::unique_ptr<Comm>> MpiComm::MakeTwin() {
   TSNAP_TRY(Usable("preparing the background"));
-  Result<std::unique_ptr<MpiComm>> twin = OpenComm(*comm_, manner_.timeout_seconds);
+  Result<std::unique_ptr<MpiComm>> twin = OpenComm(*comm_, manner_.timeout_seconds, {});
   if (!twin.ok()) {
     if (twin.status().code() != Code::kNoMemory) broken_ = true;  // MPI may still work on it
     return std::move(twin).status();
@@ -175,6 +183,8 @@ Status MpiComm::Prepare(MPI_Comm user) {
   TSNAP_TRY(Check(MPI_Comm_size(user, &size_), "opening the context"));
   comm_ = std::make_unique<MPI_Comm>(MPI_COMM_NULL);
   in_flight_ = std::make_unique<InFlight>(size_);
+  node_of_.resize(static_cast<size_t>(size_));
+  relays_.resize(static_cast<size_t>(size_));
   return Status::Ok();
 }
 
@@ -194,7 +204,7 @@ Status MpiComm::Open(MPI_Comm user) {
                               "for its message buffers",
                               rank_));
   }
-  return CountLocalRanks();
+  return FindNodes();
 }
 
 Status MpiComm::Duplicate(MPI_Comm user) {
@@ -204,12 +214,21 @@ Status MpiComm::Duplicate(MPI_Comm user) {
   return Check(MPI_Comm_set_errhandler(*comm_, MPI_ERRORS_RETURN), "duplicating the communicator");
 }
 
-// Looks at what was gathered where it lies: no memory is needed any more.
-Status MpiComm::CountLocalRanks() {
-  const uint64_t mine = NodeId();
+// The nodes, in an order that is the same everywhere. No memory is needed any more.
+Status MpiComm::FindNodes() {
+  const uint64_t mine = NodeId(node_name_);
   TSNAP_TRY(Gather(mine));
-  const uint64_t* const nodes = in_flight_->gather_out.get();
-  local_ranks_ = static_cast<int>(std::count(nodes, nodes + size_, mine));
+  const uint64_t* const ids = in_flight_->gather_out.get();
+  local_ranks_ = static_cast<int>(std::count(ids, ids + size_, mine));
+  std::iota(relays_.begin(), relays_.end(), 0);
+  std::sort(relays_.begin(), relays_.end(),
+            [ids](int a, int b) { return ids[a] != ids[b] ? ids[a] < ids[b] : a < b; });
+  size_t count = 0;
+  for (const int rank : relays_) {
+    if (count == 0 || ids[rank] != ids[relays_[count - 1]]) relays_[count++] = rank;
+    node_of_[static_cast<size_t>(rank)] = static_cast<uint32_t>(count - 1);
+  }
+  relays_.resize(count);
   return Status::Ok();
 }
 
@@ -218,28 +237,46 @@ Status MpiComm::CountLocalRanks() {
 Status MpiComm::ShareNodeMemory() {
   constexpr std::string_view kOperation = "opening the context";
   constexpr int kTag = 0;
-  const uint64_t* const nodes = in_flight_->gather_out.get();
-  const auto lowest = static_cast<int>(std::find(nodes, nodes + size_, nodes[rank_]) - nodes);
-  NodeMemory::Address& address = in_flight_->node_address;
+  const uint32_t node = node_of_[static_cast<size_t>(rank_)];
+  const int lowest = relays_[node];
+  auto& addresses = in_flight_->node_addresses;
+  std::shared_ptr<NodeMemory> ring;
   MPI_Request request = MPI_REQUEST_NULL;
   if (rank_ != lowest) {
     TSNAP_TRY(Do(kOperation, [&] {
-      return MPI_Irecv(&address, sizeof address, MPI_BYTE, lowest, kTag, *comm_, &request);
+      return MPI_Irecv(addresses.data(), sizeof addresses, MPI_BYTE, lowest, kTag, *comm_,
+                       &request);
     }));
     TSNAP_TRY(Wait(&request, kOperation));
-    node_memory_ = NodeMemoryFrom([&] { return NodeMemory::Open(address); });
-    if (node_memory_ == nullptr) node_memory_ = NodeMemoryFrom(NodeMemory::Create);
-    return Status::Ok();
+    node_memory_ = NodeMemoryFrom([&] { return NodeMemory::Open(addresses[0]); });
+    if (node_memory_ == nullptr) node_memory_ = NodeMemoryFrom([] { return NodeMemory::Create(); });
+    ring = NodeMemoryFrom([&] { return NodeMemory::Open(addresses[1], NodeRing::kBytes); });
+    return OpenRing(std::move(ring));
   }
-  node_memory_ = NodeMemoryFrom(NodeMemory::Create);
-  if (node_memory_ != nullptr) address = node_memory_->address();
+  node_memory_ = NodeMemoryFrom([] { return NodeMemory::Create(); });
+  if (node_memory_ != nullptr) addresses[0] = node_memory_->address();
+  ring = NodeMemoryFrom([] { return NodeMemory::Create(NodeRing::kBytes); });
+  if (ring != nullptr) addresses[1] = ring->address();
   for (int rank = rank_ + 1; rank < size_; ++rank) {
-    if (nodes[rank] != nodes[rank_]) continue;
+    if (node_of_[static_cast<size_t>(rank)] != node) continue;
     TSNAP_TRY(Do(kOperation, [&] {
-      return MPI_Isend(&address, sizeof address, MPI_BYTE, rank, kTag, *comm_, &request);
+      return MPI_Isend(addresses.data(), sizeof addresses, MPI_BYTE, rank, kTag, *comm_, &request);
     }));
     TSNAP_TRY(Wait(&request, kOperation));
   }
+  return OpenRing(std::move(ring));
+}
+
+// All ranks broadcast in the same way.
+Status MpiComm::OpenRing(std::shared_ptr<NodeMemory> memory) {
+  if (memory != nullptr) ring_.reset(new (std::nothrow) NodeRing(std::move(memory), local_ranks_));
+  std::array<uint64_t, 2> least = {ring_ != nullptr,
+                                   UINT64_MAX - static_cast<uint64_t>(local_ranks_)};
+  TSNAP_TRY(Allreduce(least, Op::kMin));
+  if (least[0] != 0 && UINT64_MAX - least[1] > 1) return Status::Ok();
+  ring_ = nullptr;
+  node_of_ = {};
+  relays_ = {};
   return Status::Ok();
 }
 
@@ -327,10 +364,15 @@ Status MpiComm::Allgather(uint64_t mine, std::vector<uint64_t>* all) {
   return Status::Ok();
 }
 
-// Several pieces are in flight, so that one is copied while others travel.
 Status MpiComm::Bcast(ByteSpan bytes, int root) {
   TSNAP_TRY(Usable("a broadcast"));
   const Operation operation(*this);
+  const bool by_node = ring_ != nullptr && bytes.size() >= NodeRing::kPieceBytes;
+  return by_node ? BcastByNode(bytes, root) : BcastFlat(bytes, root);
+}
+
+// Several pieces are in flight, so that one is copied while others travel.
+Status MpiComm::BcastFlat(ByteSpan bytes, int root) {
   const size_t count = CeilDiv(bytes.size(), InFlight::kBcastPieceBytes);
   const auto piece_of = [&](size_t index) {
     const size_t begin = index * InFlight::kBcastPieceBytes;

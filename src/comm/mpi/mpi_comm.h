@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "comm/comm.h"
 #include "tsnap/mpi.h"
@@ -14,7 +15,9 @@ namespace tsnap {
 // Collective over user, an intracommunicator. Fails with kTimeout, kMpi, or kNoMemory on all ranks
 // when one has too little. Destruction is local in practice (MPI_Comm_free of a healthy
 // communicator, before MPI_Finalize); a broken one is left to MPI for good, with all memory that
-// operations in flight may still write to.
-Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds);
+// operations in flight may still write to. node_name: ranks with the same share a node; empty: the
+// system is asked.
+Result<std::unique_ptr<Comm>> MakeMpiComm(MPI_Comm user, double timeout_seconds,
+                                          std::string_view node_name = {});
 
 }  // namespace tsnap

@@ -10,6 +10,7 @@
 
 #include "comm/mpi/gate.h"
 #include "comm/mpi/mpi_comm.h"
+#include "comm/mpi/node_ring.h"
 #include "comm/mpi/wait.h"
 
 namespace tsnap {
@@ -33,7 +34,7 @@ struct InFlight {
   uint64_t gather_in = 0;
   std::unique_ptr<uint64_t[]> gather_out;  // one per rank
   std::array<std::unique_ptr<std::byte[]>, kBcastSlots> bcast;
-  NodeMemory::Address node_address;
+  std::array<NodeMemory::Address, 2> node_addresses;  // of the node's memory and of its ring
 
   std::vector<Message> outgoing;           // pieces after the first are sent from here
   std::vector<Message> incoming;           // and received into here
@@ -54,7 +55,9 @@ struct InFlight {
 
 class MpiComm final : public Comm {
  public:
-  explicit MpiComm(double timeout_seconds) { manner_.timeout_seconds = timeout_seconds; }
+  MpiComm(double timeout_seconds, std::string_view node_name) : node_name_(node_name) {
+    manner_.timeout_seconds = timeout_seconds;
+  }
   ~MpiComm() override;
   MpiComm(const MpiComm&) = delete;
   MpiComm& operator=(const MpiComm&) = delete;
@@ -90,6 +93,10 @@ class MpiComm final : public Comm {
 
  private:
   struct ExchangeRun;  // the state of one Exchange; exchange.cc
+  struct NodeTree;     // of one broadcast; node_bcast.cc
+
+  // Messages between relays; exchanges have the tags below.
+  static constexpr int kRelayTag = 32767;
 
   // One operation: visitors wait for its pauses, and its time counts as waiting.
   class Operation {
@@ -110,7 +117,8 @@ class MpiComm final : public Comm {
   };
 
   Status Duplicate(MPI_Comm user);
-  Status CountLocalRanks();
+  Status FindNodes();
+  Status OpenRing(std::shared_ptr<NodeMemory> memory);
   Status Gather(uint64_t mine);  // into in_flight_->gather_out
 
   // kTimeout when the communicator is broken.
@@ -130,6 +138,13 @@ class MpiComm final : public Comm {
   }
   Status Wait(MPI_Request* request, std::string_view operation);
 
+  // The two ways to broadcast.
+  Status BcastFlat(ByteSpan bytes, int root);
+  Status BcastByNode(ByteSpan bytes, int root);
+  Status TakeFromRing(ByteSpan bytes, uint64_t first);
+  Status Relay(ByteSpan bytes, uint64_t first, const NodeTree& tree);
+  Status PauseAtRing(Backoff* backoff);
+
   // Part of Exchange; each says in *moved whether there was something to do.
   Status StartSends(ExchangeRun* run, bool* moved);
   Status StartSend(ExchangeRun* run, size_t slot);
@@ -140,8 +155,13 @@ class MpiComm final : public Comm {
   std::unique_ptr<MPI_Comm> comm_;  // MPI writes to it when the duplication is done
   int rank_ = 0;
   int size_ = 1;
+  const std::string_view node_name_;  // only until Open has ended
   int local_ranks_ = 1;
+  std::vector<uint32_t> node_of_;  // of each rank
+  std::vector<int> relays_;        // of each node: its lowest rank
   std::shared_ptr<NodeMemory> node_memory_;
+  std::unique_ptr<NodeRing> ring_;  // where some node has several ranks and all nodes have a ring
+  uint64_t ring_pieces_ = 0;        // that went through it so far
   std::atomic<bool> broken_{false};
   Backoff::Manner manner_;
   uint32_t exchange_count_ = 0;

@@ -1,0 +1,15 @@
+// The memory that a state names, looked at before an operation touches it: whether it can be
+// reached at all, and what the devices that hold it have still to do.
+#pragma once
+
+#include "base/status.h"
+#include "core/describe.h"
+#include "stage/device_order.h"
+
+namespace tsnap {
+
+// Local. stream: the one of the options, or nullptr. kUnsupported names the object that cannot be
+// reached.
+Status LookAtMemory(const Description& description, void* stream, DeviceOrder* order);
+
+}  // namespace tsnap

@@ -1,0 +1,80 @@
+// What src/stage/cuda_api.h declares of the driver against the toolkit's own header. Compiled where there is one; it does nothing.
+#include <cuda.h>
+
+#include <cstddef>
+#include <iterator>
+
+#include "stage/cuda_api.h"
+#include "stage/cuda_driver.h"
+
+using namespace tsnap;
+
+#define SAME(ours, theirs) static_assert(static_cast<long long>(ours) == static_cast<long long>(theirs), #ours)
+
+SAME(cuda::kSuccess, CUDA_SUCCESS);
+SAME(cuda::kOutOfMemory, CUDA_ERROR_OUT_OF_MEMORY);
+SAME(cuda::kNotInitialized, CUDA_ERROR_NOT_INITIALIZED);
+SAME(cuda::kPointerContext, CU_POINTER_ATTRIBUTE_CONTEXT);
+SAME(cuda::kPointerMemoryType, CU_POINTER_ATTRIBUTE_MEMORY_TYPE);
+SAME(cuda::kPointerIsManaged, CU_POINTER_ATTRIBUTE_IS_MANAGED);
+SAME(cuda::kPointerDeviceOrdinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL);
+SAME(cuda::kMemoryHost, CU_MEMORYTYPE_HOST);
+SAME(cuda::kMemoryDevice, CU_MEMORYTYPE_DEVICE);
+SAME(cuda::kStreamNonBlocking, CU_STREAM_NON_BLOCKING);
+SAME(cuda::kEventBlockingSync, CU_EVENT_BLOCKING_SYNC);
+SAME(cuda::kEventDisableTiming, CU_EVENT_DISABLE_TIMING);
+SAME(cuda::kRegisterPortable, CU_MEMHOSTREGISTER_PORTABLE);
+static_assert(sizeof(cuda::Device) == sizeof(CUdevice) && sizeof(cuda::DeviceAddress) == sizeof(CUdeviceptr));
+static_assert(sizeof(cuda::DriverCode) == sizeof(CUresult) && sizeof(int) == sizeof(CUpointer_attribute));
+
+SAME(sizeof(cuda::BoxCopy), sizeof(CUDA_MEMCPY3D));
+#define SAME_MEMBER(ours, theirs) SAME(offsetof(cuda::BoxCopy, ours), offsetof(CUDA_MEMCPY3D, theirs))
+SAME_MEMBER(src_x_bytes, srcXInBytes);
+SAME_MEMBER(src_y, srcY);
+SAME_MEMBER(src_z, srcZ);
+SAME_MEMBER(src_lod, srcLOD);
+SAME_MEMBER(src_memory_type, srcMemoryType);
+SAME_MEMBER(src_host, srcHost);
+SAME_MEMBER(src_device, srcDevice);
+SAME_MEMBER(src_array, srcArray);
+SAME_MEMBER(reserved0, reserved0);
+SAME_MEMBER(src_pitch, srcPitch);
+SAME_MEMBER(src_height, srcHeight);
+SAME_MEMBER(dst_x_bytes, dstXInBytes);
+SAME_MEMBER(dst_y, dstY);
+SAME_MEMBER(dst_z, dstZ);
+SAME_MEMBER(dst_lod, dstLOD);
+SAME_MEMBER(dst_memory_type, dstMemoryType);
+SAME_MEMBER(dst_host, dstHost);
+SAME_MEMBER(dst_device, dstDevice);
+SAME_MEMBER(dst_array, dstArray);
+SAME_MEMBER(reserved1, reserved1);
+SAME_MEMBER(dst_pitch, dstPitch);
+SAME_MEMBER(dst_height, dstHeight);
+SAME_MEMBER(width_bytes, WidthInBytes);
+SAME_MEMBER(height, Height);
+SAME_MEMBER(depth, Depth);
+
+// Each function takes and gives what our table says: the table is assigned from the toolkit's declarations. Handles and codes are
+// types of our own, so that only sizes and their number can be compared.
+template <class Function>
+struct Arity;
+template <class Return, class... Arguments>
+struct Arity<Return (*)(Arguments...)> {
+  static constexpr size_t kBytes[] = {sizeof(Return), sizeof(Arguments)...};
+};
+
+template <class Ours, class Theirs>
+constexpr bool IsAlike() {
+  constexpr size_t kCount = std::size(Arity<Ours>::kBytes);
+  if (kCount != std::size(Arity<Theirs>::kBytes)) return false;
+  for (size_t i = 0; i < kCount; ++i)
+    if (Arity<Ours>::kBytes[i] != Arity<Theirs>::kBytes[i]) return false;
+  return true;
+}
+// The toolkit's names stand for the symbols that programs link: the _v2 where there is one.
+#define ALIKE(name, symbol, arguments) \
+  static_assert(IsAlike<decltype(cuda::Driver::name), decltype(&cu##name)>(), symbol);
+TSNAP_CUDA_FUNCTIONS(ALIKE)
+
+int main() { return 0; }
