@@ -103,6 +103,10 @@ contains
     options%chunk_bytes = 2_int64**20
     options%slab_bytes = 2_int64**22
     options%metadata = '{"units": "SI"}'
+    options%device_staging = 7
+    call context%take(url, state, options, ierr)
+    call expect_status(ierr, TSNAP_E_INVALID, 'a switch that is neither on nor off')
+    options%device_staging = TSNAP_OFF
     call context%take(url, state, options, ierr)
     if (ierr == TSNAP_E_UNSUPPORTED) then ! built without LZ4
       options%codec = TSNAP_CODEC_NONE
@@ -131,6 +135,7 @@ contains
     call context%open_self()
     call request%free()
     options%watcher => watcher
+    options%device_staging = TSNAP_ON ! of no consequence for arrays of the host
     call context%take_async(url, state, request, options)
     field = 2
     step = 2
