@@ -133,7 +133,7 @@ configure_sanitized() { # configure_sanitized NAME SANITIZERS MESON_OPTION...
   sanitizers=$2
   shift 2
   ensure_configured "$root/$which" -Doptimization=0 -Ddebug=false -Dcpp_args=-g1 -Dc_args=-g1 -Dwerror=true -Dmpi=disabled \
-    -Dcli=disabled -Dexamples=disabled -Db_sanitize="$sanitizers" -Db_lundef=false "$@"
+    -Dcli=disabled -Dexamples=disabled -Dfortran=disabled -Db_sanitize="$sanitizers" -Db_lundef=false "$@"
 }
 
 programs_of() { # programs_of NAME SUITE...
