@@ -76,5 +76,6 @@ constexpr bool IsAlike() {
 #define ALIKE(name, symbol, arguments) \
   static_assert(IsAlike<decltype(cuda::Driver::name), decltype(&cu##name)>(), symbol);
 TSNAP_CUDA_FUNCTIONS(ALIKE)
+TSNAP_CUDA_KERNEL_FUNCTIONS(ALIKE)
 
 int main() { return 0; }
