@@ -245,6 +245,7 @@ Status ResolveKnobs(Knobs* knobs) {
   TSNAP_TRY(ReadLevel("TSNAP_LOG_LEVEL", &knobs->log_level));
   TSNAP_TRY(ReadSeconds("TSNAP_GC_AGE_SECONDS", &knobs->gc_age_seconds));
   TSNAP_TRY(ReadBytes("TSNAP_STAGING_PREFAULT_BYTES", &knobs->staging_prefault_bytes));
+  TSNAP_TRY(ReadSwitch("TSNAP_CUDA_KERNELS", &knobs->cuda_kernels));
   ReadText("TSNAP_TRACE", &knobs->trace);
   if (!Environment("TSNAP_READ_AHEAD_BYTES").empty()) {
     knobs->read_ahead_bytes = 0;  // has no field of the public configuration either, and may be 0

@@ -38,7 +38,9 @@ struct Knobs {
   double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take;
                                   // also bounds how often a take refreshes its own
   uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
-  std::string trace;                    // the file of the trace; "" = none
+  int32_t cuda_kernels =
+      0;              // TSNAP_CUDA_KERNELS, a switch of the process that the stage reads itself
+  std::string trace;  // the file of the trace; "" = none
   // TSNAP_READ_AHEAD_BYTES: how far beyond the transfer that begins a read is announced to the
   // store. Four transfers keep a disk busy while as many are verified; a node of 64 ranks then
   // holds 1 GiB of page cache ahead. 0: the file system's own readahead.

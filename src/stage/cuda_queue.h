@@ -50,6 +50,8 @@ class CudaQueue final : public CopyQueue {
                   int64_t host_offset);
   Status BeginRows(Lane* lane, Way way, const PitchedShape& shape, DeviceAddress device,
                    std::byte* host, DeviceAddress room);
+  Status CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
+  Status ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
   Status CopyThroughBounce(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status WaitForLane(Lane* lane);
