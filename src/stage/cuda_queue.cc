@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "stage/clipped_pieces.h"
@@ -200,6 +201,28 @@ Status CudaQueue::Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) {
   lane->is_dirty = true;
   return driver_.Check(driver_.MemcpyDtoHAsync(out.data(), from, out.size(), lane->stream),
                        "copying device memory to the host");
+}
+
+Status CudaQueue::Checksum(const std::byte* memory, uint64_t bytes, std::span<uint32_t> checksums) {
+  TSNAP_ASSIGN(Lane * lane, LaneFor(memory));
+  CurrentContext current(driver_);
+  TSNAP_TRY(current.Push(lane->context.get()));
+  if (!lane->HasKernels())
+    return Unsupported("checksumming GPU memory: there are no kernels for that GPU");
+  const uint64_t scratch_bytes = Kernels::ScratchBytes(bytes);
+  if (lane->packed != 0 && scratch_bytes > lane->packed_bytes) TSNAP_TRY(WaitForLane(lane));
+  if (checksums.size_bytes() > kBounceBytes || !lane->HasPacked(scratch_bytes))
+    return Unsupported("checksumming GPU memory: the GPU has no memory left for it");
+  TSNAP_TRY(lane->bounce.Allocate());
+  lane->is_dirty = true;
+  TSNAP_TRY(lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream));
+  TSNAP_TRY(driver_.Check(driver_.MemcpyDtoHAsync(lane->bounce.data(), lane->packed,
+                                                  checksums.size_bytes(), lane->stream),
+                          "copying checksums to the host"));
+  TSNAP_TRY(WaitForLane(lane));
+  std::memcpy(checksums.data(), lane->bounce.data(), checksums.size_bytes());
+  Kernels::Finish(bytes, checksums);
+  return Status::Ok();
 }
 
 Status CudaQueue::Copy(Lane* lane, const Ends& ends, const DeviceBox& box) {
