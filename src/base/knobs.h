@@ -34,6 +34,7 @@ struct Knobs {
   double collective_timeout_seconds = 1800;
   double io_timeout_seconds = 300;
   int32_t direct_io = 0;  // 0 by file system, 1 on, 2 off
+  int32_t gpu_direct_storage = 0;  // 0 where it is expected to pay, 1 on, 2 off
   int32_t log_level = 2;
   double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take;
                                   // also bounds how often a take refreshes its own
