@@ -198,6 +198,13 @@ API uint64_t tsnap_fake_cuda_count(const char* what) {
   return TheOrders().Count(name);
 }
 
+// Where the stand-in for cuFile finds the memory; it wants that of one context, which is current, and no other kind.
+API void* tsnap_fake_cuda_reach(uint64_t address, size_t bytes) {
+  const Region region = TheMemory().Find(address);
+  if (region.kind != Kind::kDevice) Misuse("cuFile is given memory that is not of cuMemAlloc");
+  return ReachDevice(address, bytes, Current("cuFile"), "cuFile");
+}
+
 API int cuInit(unsigned) {
   initialized = true;
   return kOk;
