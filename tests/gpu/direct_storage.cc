@@ -92,7 +92,8 @@ class Job {
   }
   void Fill(uint8_t seed) {
     for (const auto& memory : memory_) memory->Put(Pattern(memory->bytes(), seed++));
-    host_ = Pattern(host_.size(), seed);
+    const auto values = Pattern(host_.size(), seed);
+    std::copy(values.begin(), values.end(), host_.begin());
   }
   // Between the rows lies what Fill(other) has left there.
   bool Holds(uint8_t seed, uint8_t other) {
@@ -136,13 +137,13 @@ class Job {
   State state_;
 };
 
-// The slabs of a snapshot by name, with what is in them.
+// The slabs of a snapshot by name (the folder that they are in has one of its own each time), with what is in them.
 std::map<std::string, std::string> SlabsOf(const std::string& url) {
   std::map<std::string, std::string> slabs;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(url)) {
     if (!entry.is_regular_file() || entry.file_size() < kBlock) continue;
     std::ifstream in(entry.path(), std::ios::binary);
-    slabs[std::filesystem::relative(entry.path(), url)] = std::string(std::istreambuf_iterator<char>(in), {});
+    slabs[entry.path().filename()] = std::string(std::istreambuf_iterator<char>(in), {});
   }
   CHECK(!slabs.empty());
   return slabs;
