@@ -62,6 +62,7 @@ typedef struct tsnap_config {
      cuFile does that natively; TSNAP_ON also in its compatibility mode, and where that cannot be a
      take, restore or read of GPU memory is TSNAP_E_UNSUPPORTED. */
   int32_t gpu_direct_storage;
+  int32_t reserved; /* 0 */
 } tsnap_config;
 
 /* clang-format off */
@@ -87,7 +88,8 @@ typedef struct tsnap_config {
     NULL, /* trace */                          \
     NULL, /* event */                          \
     NULL, /* event_user */                     \
-    0     /* gpu_direct_storage */             \
+    0,    /* gpu_direct_storage */             \
+    0     /* reserved */                       \
   }
 /* clang-format on */
 

@@ -199,6 +199,29 @@ void FilesAreTheSameAsByTheHost(const char* mode, int32_t knob, int devices) {
   CHECK_OK(tsnap_snapshot_verify(verified, nullptr, nullptr));
 }
 
+// On a disk that is written past the page cache segments are whole pages: the last one ends in zeros.
+void FilesAreTheSameWithDirectIo() {
+  const CuFile& file = TheCuFile();
+  SetMode("native");
+  Job job;
+  const Folder folder(NewFolder(false));
+  tsnap_config config = With(0), off = With(TSNAP_OFF);
+  config.direct_io = off.direct_io = TSNAP_ON;
+  Self context(&config), plain(&off);
+  const int32_t code = job.Take(plain, folder / "host");
+  if (code == TSNAP_E_UNSUPPORTED) std::_Exit(kSkipped);   // no such disk here
+  CHECK_OK(code);
+  file.Arm("");
+  CHECK_OK(job.Take(context, folder / "direct"));
+  CHECK(file.Count("cuFileWrite") >= 5);
+  CHECK(SlabsOf(folder / "direct") == SlabsOf(folder / "host"));
+  job.Fill(50);
+  file.Arm("");
+  CHECK_OK(job.Restore(context, folder / "direct"));
+  CHECK(file.Count("cuFileRead") >= 3);
+  CHECK(job.Holds(1, 50));
+}
+
 // Segments that wait on the device are written from there.
 void ParkedSegmentsAreWrittenFromTheDevice() {
   const CuFile& file = TheCuFile();
@@ -489,6 +512,7 @@ int Run(int argc, char** argv) {
                  {{"files_are_the_same_as_by_the_host", [] { FilesAreTheSameAsByTheHost("native", 0, 1); }},
                   {"files_are_the_same_in_compatibility_mode", [] { FilesAreTheSameAsByTheHost("compatible", TSNAP_ON, 1); }},
                   {"files_are_the_same_from_two_gpus", [] { FilesAreTheSameAsByTheHost("native", TSNAP_ON, 2); }},
+                  {"files_are_the_same_with_direct_io", FilesAreTheSameWithDirectIo},
                   {"parked_segments_are_written_from_the_device", ParkedSegmentsAreWrittenFromTheDevice},
                   {"reads_go_straight_to_the_device", ReadsGoStraightToTheDevice},
                   {"damage_is_found", DamageIsFound},
