@@ -14,7 +14,7 @@ Status DirectTransfers::Prepare(Stager* stager, const void* memory, const Store&
   if (!store.traits().has_files)
     return insists() ? Refuse("the snapshot's place has no files that a GPU could write or read")
                      : Status::Ok();
-  Status can = stager->CheckFiles(memory, checksums);
+  Status can = stager->CheckFiles(memory, checksums, insists());
   if (can.ok()) {
     is_on_ = true;
     return can;

@@ -1,5 +1,6 @@
 // How SlabWriting writes segments from the memory of devices straight to their files. What a file
 // holds afterwards is what it would hold otherwise, to the byte.
+#include <array>
 #include <span>
 #include <utility>
 
@@ -87,13 +88,14 @@ Status SlabWriting::MoveDirect(const Piece& piece, const Segment& segment, SlabF
   return Status::Ok();
 }
 
-// Less than a page, with the zeros behind it that the store wants.
+// Less than a page, with the zeros behind it that the store wants. Not in a buffer of the budget:
+// who writes what is staged must not wait for those.
 Status SlabWriting::WriteTail(const Segment& segment, SlabFile* slab, uint64_t pages,
                               const std::function<Status(ByteSpan)>& fetch) {
   const uint64_t bytes = WrittenBytes(segment) - pages;
   if (bytes == 0) return Status::Ok();
-  TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(bytes));
-  const ByteSpan buffer = lease.padded();
+  alignas(kDeviceFileAlignment) std::array<std::byte, kDeviceFileAlignment> page;
+  const ByteSpan buffer(page);
   TSNAP_TRY(fetch(buffer.first(segment.bytes - pages)));
   ClearGap(buffer, segment.bytes - pages, bytes);
   return slab->writer->WriteAt(slab->begin + segment.offset + pages, buffer.first(bytes));

@@ -96,10 +96,14 @@ constexpr Native kNative[] = {
     {0x19830326, kFileBeegfs},  // BeeGFS
 };
 
+bool AllowsCompatible(const FileProperties& properties) {
+  return (properties.control & kFileAllowsCompatible) != 0;
+}
+
 // Whether cuFile will not go through buffers of the host itself. Without its compatibility mode it
 // refuses the files that it would have to.
 Status CheckNative(const FileProperties& properties, int descriptor) {
-  if ((properties.control & kFileAllowsCompatible) == 0) return Status::Ok();
+  if (!AllowsCompatible(properties)) return Status::Ok();
   struct statfs info {};
   if (::fstatfs(descriptor, &info) != 0)
     return Status::FromErrno(errno, "asking for the file system of a file");
@@ -115,6 +119,21 @@ Status CheckNative(const FileProperties& properties, int descriptor) {
   if (flags < 0 || (flags & O_DIRECT) == 0)
     return Unsupported(
         "the file is not open for direct I/O, which cuFile needs: switch direct_io on");
+  return Status::Ok();
+}
+
+// Once in a process; what has failed is tried again.
+Status Open(Found* found) {
+  if (found->is_open) return Status::Ok();
+  if (!found->looked) Load(found);
+  if (!found->why.empty()) return Unsupported(found->why);
+  const FileError opened = found->library.DriverOpen();
+  if (opened.code != kFileSuccess && opened.code != kFileDriverAlreadyOpen)
+    return Unsupported(fmt::format("cuFile's driver cannot be opened: {}", TextOf(opened)));
+  const FileError asked = found->library.DriverGetProperties(&found->properties);
+  if (asked.code != kFileSuccess)
+    return Unsupported(fmt::format("cuFile does not tell its properties: {}", TextOf(asked)));
+  found->is_open = true;
   return Status::Ok();
 }
 
@@ -183,20 +202,13 @@ class CudaFile final : public DeviceFile {
 
 }  // namespace
 
-Status OpenFileDriver() {
+Status OpenFileDriver(bool insists) {
   Found& found = TheFound();
   const std::lock_guard lock(found.mutex);
-  if (found.is_open) return Status::Ok();
-  if (!found.looked) Load(&found);
-  if (!found.why.empty()) return Unsupported(found.why);
-  const FileError opened = found.library.DriverOpen();
-  if (opened.code != kFileSuccess && opened.code != kFileDriverAlreadyOpen)
-    return Unsupported(fmt::format("cuFile's driver cannot be opened: {}", TextOf(opened)));
-  const FileError asked = found.library.DriverGetProperties(&found.properties);
-  if (asked.code != kFileSuccess)
-    return Unsupported(fmt::format("cuFile does not tell its properties: {}", TextOf(asked)));
-  found.is_open = true;
-  return Status::Ok();
+  TSNAP_TRY(Open(&found));
+  if (insists || !AllowsCompatible(found.properties) || found.properties.status != 0)
+    return Status::Ok();
+  return Unsupported("cuFile serves no file system of this machine but in its compatibility mode");
 }
 
 Result<std::unique_ptr<DeviceFile>> OpenCudaFile(const Driver& driver, int descriptor,

@@ -9,9 +9,9 @@
 namespace tsnap::cuda {
 
 // The library is there and its driver open; kUnsupported says why not. A context is current.
-Status OpenFileDriver();
-// After OpenFileDriver; the descriptor stays open as long as the file. insists: also where cuFile
-// would only do what the host does, through buffers of its own; kUnsupported says why not.
+// insists: also where cuFile would only do what the host does, through buffers of its own.
+Status OpenFileDriver(bool insists);
+// After OpenFileDriver; the descriptor stays open as long as the file. kUnsupported says why not.
 Result<std::unique_ptr<DeviceFile>> OpenCudaFile(const Driver& driver, int descriptor,
                                                  bool insists);
 

@@ -132,18 +132,17 @@ std::byte* CudaStager::InDevice(const Mapping& mapping, uint64_t begin, uint64_t
   return fits ? memory : nullptr;
 }
 
-Status CudaStager::CheckFiles(const void* memory, bool checksums) {
+Status CudaStager::CheckFiles(const void* memory, bool checksums, bool insists) {
   TSNAP_ASSIGN(const PointerFacts facts, FactsOf(driver_, memory));
   TSNAP_ASSIGN(const ContextUse context, ContextUse::Of(driver_, facts));
   CurrentContext current(driver_);
   TSNAP_TRY(current.Push(context.get()));
-  if (checksums) {
-    const Result<const Kernels*> kernels = Kernels::Of(driver_, context.get());
-    if (!kernels.ok())
-      return Unsupported(
-          fmt::format("checksums cannot be made on the GPU: {}", kernels.status().message()));
-  }
-  return OpenFileDriver();
+  TSNAP_TRY(OpenFileDriver(insists));
+  if (!checksums) return Status::Ok();
+  const Result<const Kernels*> kernels = Kernels::Of(driver_, context.get());
+  if (kernels.ok()) return Status::Ok();
+  return Unsupported(
+      fmt::format("checksums cannot be made on the GPU: {}", kernels.status().message()));
 }
 
 Result<bool> IsCudaMemory(const void* pointer) {

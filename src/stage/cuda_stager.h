@@ -25,7 +25,7 @@ class CudaStager final : public Stager {
     return CudaRoom::Make(driver_, memory, most_bytes);
   }
   std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes) override;
-  Status CheckFiles(const void* memory, bool checksums) override;
+  Status CheckFiles(const void* memory, bool checksums, bool insists) override;
   Result<std::unique_ptr<DeviceFile>> OpenFile(int descriptor, bool insists) override {
     return OpenCudaFile(driver_, descriptor, insists);
   }

@@ -45,7 +45,7 @@ Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*, uint64_t) {
 
 std::byte* Stager::InDevice(const Mapping&, uint64_t, uint64_t) { return nullptr; }
 
-Status Stager::CheckFiles(const void*, bool) {
+Status Stager::CheckFiles(const void*, bool, bool) {
   return Unsupported("its memory is the host's, not a GPU's");
 }
 

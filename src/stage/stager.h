@@ -58,10 +58,10 @@ class Stager {
   // written from and read to without the host; nullptr: it does not.
   virtual std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes);
   // Whether such transfers can be, for the device of the memory; kUnsupported says why not.
-  // checksums: those of its blocks are to be made on it as well.
-  virtual Status CheckFiles(const void* memory, bool checksums);
-  // A file for them, of a descriptor that stays open; after CheckFiles. insists: also where nothing
-  // is expected to be gained by it. kUnsupported says why not.
+  // checksums: those of its blocks are to be made on it as well. insists: also where nothing is
+  // expected to be gained.
+  virtual Status CheckFiles(const void* memory, bool checksums, bool insists);
+  // A file for them, of a descriptor that stays open; after CheckFiles. kUnsupported says why not.
   virtual Result<std::unique_ptr<DeviceFile>> OpenFile(int descriptor, bool insists);
 };
 
