@@ -13,33 +13,34 @@ namespace tsnap::cuda {
 #define TSNAP_CUFILE_CODES(X)                                                                     \
   X(5001, CU_FILE_DRIVER_NOT_INITIALIZED)                                                         \
   X(5002, CU_FILE_DRIVER_INVALID_PROPS)                                                           \
-  X(5003, CU_FILE_DRIVER_UNSUPPORTED_LIMIT) X(5004, CU_FILE_DRIVER_VERSION_MISMATCH)              \
-      X(5005, CU_FILE_DRIVER_VERSION_READ_ERROR) X(5006, CU_FILE_DRIVER_CLOSING) X(               \
-          5007, CU_FILE_PLATFORM_NOT_SUPPORTED) X(5008, CU_FILE_IO_NOT_SUPPORTED)                 \
-          X(5009, CU_FILE_DEVICE_NOT_SUPPORTED) X(5010, CU_FILE_NVFS_DRIVER_ERROR) X(             \
-              5011, CU_FILE_CUDA_DRIVER_ERROR) X(5012, CU_FILE_CUDA_POINTER_INVALID)              \
-              X(5013, CU_FILE_CUDA_MEMORY_TYPE_INVALID) X(5014, CU_FILE_CUDA_POINTER_RANGE_ERROR) \
-                  X(5015, CU_FILE_CUDA_CONTEXT_MISMATCH) X(5016, CU_FILE_INVALID_MAPPING_SIZE) X( \
-                      5017, CU_FILE_INVALID_MAPPING_RANGE) X(5018, CU_FILE_INVALID_FILE_TYPE)     \
-                      X(5019, CU_FILE_INVALID_FILE_OPEN_FLAG) X(5020, CU_FILE_DIO_NOT_SET) X(     \
-                          5022, CU_FILE_INVALID_VALUE) X(5023, CU_FILE_MEMORY_ALREADY_REGISTERED) \
-                          X(5024, CU_FILE_MEMORY_NOT_REGISTERED)                                  \
-                              X(5025, CU_FILE_PERMISSION_DENIED)                                  \
-                                  X(5026, CU_FILE_DRIVER_ALREADY_OPEN)                            \
-                                      X(5027, CU_FILE_HANDLE_NOT_REGISTERED)                      \
-                                          X(5028, CU_FILE_HANDLE_ALREADY_REGISTERED)              \
-                                              X(5029, CU_FILE_DEVICE_NOT_FOUND)                   \
-                                                  X(5030, CU_FILE_INTERNAL_ERROR)                 \
-                                                      X(5031, CU_FILE_GETNEWFD_FAILED)            \
-                                                          X(5033, CU_FILE_NVFS_SETUP_ERROR)       \
-                                                              X(5034, CU_FILE_IO_DISABLED)
+  X(5003, CU_FILE_DRIVER_UNSUPPORTED_LIMIT)                                                       \
+  X(5004, CU_FILE_DRIVER_VERSION_MISMATCH) X(5005, CU_FILE_DRIVER_VERSION_READ_ERROR)             \
+      X(5006, CU_FILE_DRIVER_CLOSING) X(5007, CU_FILE_PLATFORM_NOT_SUPPORTED)                     \
+          X(5008, CU_FILE_IO_NOT_SUPPORTED) X(5009, CU_FILE_DEVICE_NOT_SUPPORTED) X(              \
+              5010, CU_FILE_NVFS_DRIVER_ERROR) X(5011, CU_FILE_CUDA_DRIVER_ERROR)                 \
+              X(5012, CU_FILE_CUDA_POINTER_INVALID) X(5013, CU_FILE_CUDA_MEMORY_TYPE_INVALID) X(  \
+                  5014, CU_FILE_CUDA_POINTER_RANGE_ERROR) X(5015, CU_FILE_CUDA_CONTEXT_MISMATCH)  \
+                  X(5016, CU_FILE_INVALID_MAPPING_SIZE) X(5017, CU_FILE_INVALID_MAPPING_RANGE)    \
+                      X(5018, CU_FILE_INVALID_FILE_TYPE) X(5019, CU_FILE_INVALID_FILE_OPEN_FLAG)  \
+                          X(5020, CU_FILE_DIO_NOT_SET) X(5022, CU_FILE_INVALID_VALUE)             \
+                              X(5023, CU_FILE_MEMORY_ALREADY_REGISTERED)                          \
+                                  X(5024, CU_FILE_MEMORY_NOT_REGISTERED)                          \
+                                      X(5025, CU_FILE_PERMISSION_DENIED)                          \
+                                          X(5026, CU_FILE_DRIVER_ALREADY_OPEN)                    \
+                                              X(5027, CU_FILE_HANDLE_NOT_REGISTERED)              \
+                                                  X(5028, CU_FILE_HANDLE_ALREADY_REGISTERED)      \
+                                                      X(5029, CU_FILE_DEVICE_NOT_FOUND)           \
+                                                          X(5030, CU_FILE_INTERNAL_ERROR)         \
+                                                              X(5031, CU_FILE_GETNEWFD_FAILED) X( \
+                                                                  5033, CU_FILE_NVFS_SETUP_ERROR) \
+                                                                  X(5034, CU_FILE_IO_DISABLED)
 
 inline constexpr int kFileSuccess = 0;
 inline constexpr int kFileDriverAlreadyOpen = 5026;
 
-struct FileError {  // CUfileError_t
-  int code = 0;
-  int driver_code = 0;  // of CUDA, where the code is CU_FILE_CUDA_DRIVER_ERROR
+struct FileError {  // CUfileError_t, which C functions return
+  int code;
+  int driver_code;  // of CUDA, where the code is CU_FILE_CUDA_DRIVER_ERROR
 };
 
 // CUfileDriverStatusFlags: bits of FileProperties::status.
