@@ -40,6 +40,8 @@ module tsnap_interface
     type(c_ptr) :: trace = c_null_ptr
     type(c_funptr) :: event = c_null_funptr
     type(c_ptr) :: event_user = c_null_ptr
+    integer(c_int32_t) :: gpu_direct_storage = 0
+    integer(c_int32_t) :: reserved = 0
   end type
 
   type, bind(C) :: c_tsnap_copy_options

@@ -30,6 +30,7 @@ module tsnap_settings
     integer(int64) :: staging_prefault_bytes = 0
     character(:), allocatable :: trace
     class(tsnap_watcher), pointer :: watcher => null() ! log and event
+    integer(int32) :: gpu_direct_storage = 0
   end type
 
   type :: tsnap_take_options
@@ -119,6 +120,7 @@ contains
       end if
       c%log_user = at_watcher(self%held)
       c%event_user = at_watcher(self%held)
+      c%gpu_direct_storage = options%gpu_direct_storage
     end associate
     at = c_loc(self%config)
   end function

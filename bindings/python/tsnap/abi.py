@@ -93,7 +93,8 @@ config = _struct("tsnap_config", [
     ("collective_timeout_seconds", c_double), ("io_timeout_seconds", c_double), ("direct_io", c_int32),
     ("log_level", c_int32), ("log", LOG_CALLBACK), ("log_user", c_void_p), ("s3_endpoint", _TEXT), ("s3_region", _TEXT),
     ("s3_access_key", _TEXT), ("s3_secret_key", _TEXT), ("s3_session_token", _TEXT), ("ca_file", _TEXT),
-    ("staging_prefault_bytes", c_uint64), ("trace", _TEXT), ("event", EVENT_CALLBACK), ("event_user", c_void_p)])
+    ("staging_prefault_bytes", c_uint64), ("trace", _TEXT), ("event", EVENT_CALLBACK), ("event_user", c_void_p),
+    ("gpu_direct_storage", c_int32), ("reserved", c_int32)])
 
 copy_options = _struct("tsnap_copy_options", [
     ("overwrite", c_int32), ("verify", c_int32), ("progress", DONE_CALLBACK), ("progress_user", c_void_p)])

@@ -55,6 +55,7 @@ class Config:
     staging_prefault_bytes: int = 0
     trace: Optional[str] = None
     event: Optional[Callable[["Event"], None]] = None
+    gpu_direct_storage: Optional[bool] = None
 
     def __repr__(self):
         shown = [f"{field.name}={getattr(self, field.name)!r}" for field in fields(self)
@@ -94,6 +95,7 @@ def c_config(config: Config, failures: list) -> abi.config:
         _check_number(value, field, dict(abi.config._fields_)[field])
         setattr(out, field, value)
     out.direct_io = switch(config.direct_io)
+    out.gpu_direct_storage = switch(config.gpu_direct_storage)
     out.log_level = choice(LOG_LEVELS, config.log_level, "log_level") if config.log_level is not None else 0
     for field in ("s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_session_token", "ca_file", "trace"):
         value = getattr(config, field)

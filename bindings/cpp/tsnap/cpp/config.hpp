@@ -94,6 +94,7 @@ struct Config {
   std::uint64_t staging_prefault_bytes = 0;
   std::filesystem::path trace = {};
   std::function<void(const Event &)> event = {};
+  std::optional<bool> gpu_direct_storage = {};  // nothing: where cuFile does it natively
 };
 
 // A place: a path or a URL. A program passes a text or a std::filesystem::path.
@@ -126,6 +127,7 @@ class HeldConfig {
     c_.collective_timeout_seconds = config_.collective_timeout.count();
     c_.io_timeout_seconds = config_.io_timeout.count();
     c_.direct_io = Switch(config_.direct_io);
+    c_.gpu_direct_storage = Switch(config_.gpu_direct_storage);
     c_.log_level = static_cast<std::int32_t>(config_.log_level);
     if (config_.log) {
       c_.log = Log;
