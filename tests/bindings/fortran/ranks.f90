@@ -33,6 +33,7 @@ program ranks
   end select
   call state%destroy()
   call end_case()
+  call MPI_Barrier(MPI_COMM_WORLD) ! others may still take
   if (rank == 0) call execute_command_line('rm -rf ' // url // '*')
   call MPI_Finalize()
 
