@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the documentation as one site of static pages: sh docs/site/build.sh [FOLDER]   (build/site of the repository)
-# Warnings are errors. It fetches nothing: Sphinx, MyST, Breathe, Furo, Doxygen and mandoc are packages of Debian 12 (group site
+# Warnings are errors. It fetches nothing: Sphinx, MyST, Breathe, Doxygen and mandoc are packages of Debian 12 (group site
 # in tests/packages.txt).
 set -eu
 site=$(cd "$(dirname "$0")" && pwd)
@@ -12,10 +12,10 @@ out=$(cd "$out" && pwd)
 # The first python3 of the PATH need not be the one that has Debian's packages.
 python=
 for candidate in python3 /usr/bin/python3; do
-  if [ -z "$python" ] && "$candidate" -c 'import sphinx, myst_parser, breathe, furo' 2>/dev/null; then python=$candidate; fi
+  if [ -z "$python" ] && "$candidate" -c 'import sphinx, myst_parser, breathe' 2>/dev/null; then python=$candidate; fi
 done
 missing=
-[ -n "$python" ] || missing=" a Python with Sphinx, MyST, Breathe and Furo"
+[ -n "$python" ] || missing=" a Python with Sphinx, MyST and Breathe"
 for tool in doxygen mandoc; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done

@@ -4,6 +4,8 @@ import os
 import pathlib
 import re
 
+from pygments.formatters import HtmlFormatter
+
 source = pathlib.Path(os.environ["TSNAP_SITE_SOURCE"])
 
 project = "tsnap"
@@ -22,15 +24,22 @@ breathe_domain_by_extension = {"h": "c"}
 breathe_default_members = ("members", "undoc-members")
 
 highlight_language = "none"
-pygments_style = "default"
-pygments_dark_style = "monokai"
 
-html_theme = "furo"
+html_theme = "theme"
+html_theme_path = ["."]
 html_title = f"tsnap {version}"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_copyright = False
-html_use_index = True
-html_last_updated_fmt = None
+
+
+def add_dark_colours(app, _):
+    """Code in the dark: the colours of another style, where the reader wishes it."""
+    dark = HtmlFormatter(style="monokai").get_style_defs(".highlight")
+    dark = re.sub(r"background(?:-color)?: [^;}]*;? ?", "", dark)
+    with open(app.outdir + "/_static/pygments.css", "a", encoding="utf-8") as colours:
+        colours.write("@media (prefers-color-scheme: dark) {\n.highlight span { color: inherit }\n" + dark + "\n}\n.highlight { background: none }\n")
+
+
+def setup(app):
+    app.connect("build-finished", add_dark_colours)

@@ -20,9 +20,13 @@ BINDINGS = ("cpp", "fortran", "python")
 HEADER_PAGE = """{title}
 {line}
 
-.. doxygenfile:: {name}
+"""
+# What a header has, in the order in which it is read.
+HEADER_PARTS = ("briefdescription detaileddescription", "func", "innerclass typedef", "enum", "define")
+HEADER_PART = """.. doxygenfile:: {name}
    :project: tsnap
-   :sections: briefdescription detaileddescription define enum typedef innerclass func
+   :sections: {part}
+
 """
 
 MANUAL_PAGE = """# {title}
@@ -80,7 +84,8 @@ def header_pages(source, folder):
         page = name.replace("/", "-").removesuffix(".h")
         title = f"<{name}>"
         (folder / f"reference/{page}.rst").write_text(
-            HEADER_PAGE.format(title=title, line="=" * len(title), name=header.name), encoding="utf-8")
+            HEADER_PAGE.format(title=title, line="=" * len(title)) +
+            "".join(HEADER_PART.format(name=header.name, part=part) for part in HEADER_PARTS), encoding="utf-8")
         about = re.match(r"/\*\s*(?:\* )?[\w.]+ - (.*?)[.:;](?:\s|$)", header.read_text(encoding="utf-8").replace("\n *", ""), re.S)
         rows.append(f"| [`<{name}>`]({page}.rst) | {' '.join(about[1].split())} |")
     index = folder / "reference/c.md"
@@ -94,6 +99,7 @@ def manual_pages(source, folder):
             sys.exit(f"{manual.relative_to(source)}: {done.stderr}")
         # The site has headings of its own, and the page one title.
         html = re.sub(r'<table class="(?:head|foot)">.*?</table>', "", done.stdout, flags=re.S)
+        html = re.sub(r"<(/?)h1\b", r"<\1h2", html)
         title = f"{manual.stem}({manual.suffix[1:]})"
         (folder / f"reference/{manual.name.replace('.', '-')}.md").write_text(
             MANUAL_PAGE.format(title=title, html=html), encoding="utf-8")
