@@ -26,7 +26,7 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, file):
         super().__init__(convert_charrefs=True)
-        self.anchors, self.links = {""}, []
+        self.anchors, self.links, self.texts = {""}, [], []
         self.feed(file.read_text(encoding="utf-8"))
         self.close()
 
@@ -36,6 +36,9 @@ class Page(html.parser.HTMLParser):
         self.links += [attrs[key] for key in ("href", "src", "action") if attrs.get(key)]
 
     handle_startendtag = handle_starttag
+
+    def handle_data(self, data):
+        self.texts.append(data)
 
 
 def link_problems(site):
@@ -72,10 +75,13 @@ def interface_problems(source, site):
     for body in re.findall(r"\benum \{(.*?)\}", headers, re.S):
         names |= set(re.findall(r"\b(TSNAP_\w+) =", body))
     names |= set(re.findall(r"^#define (TSNAP_\w+)(?!\w)(?<!_H_)(?<!TSNAP_API)", headers, re.M))
-    shown = set()
-    for file in (site / "reference").glob("tsnap*.html"):
-        shown |= {anchor.rpartition(".")[2] for anchor in Page(file).anchors if anchor.startswith("c.")}
-    return [f"the reference does not show {name}" for name in sorted(names - shown)] + ([] if len(names) > 150 else ["names are not found"])
+    problems, shown = [] if len(names) > 150 else ["names are not found"], set()
+    for file in sorted((site / "reference").glob("tsnap*.html")):
+        page = Page(file)
+        shown |= {anchor.rpartition(".")[2] for anchor in page.anchors if anchor.startswith("c.")}
+        if mark := re.search(r"[^\n]*(?:\\[<>%&\"]|\\&|@ref|`)[^\n]*", "".join(page.texts)):
+            problems.append(f"{file.name} shows marks that were meant for Doxygen: {mark[0].strip()}")
+    return problems + [f"the reference does not show {name}" for name in sorted(names - shown)]
 
 
 def looks(site, profile, names, pictures=None):
