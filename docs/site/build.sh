@@ -8,6 +8,10 @@ source=$(cd "$site/../.." && pwd)
 out=${1:-$source/build/site}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
+if [ -n "$(ls -A "$out")" ] && [ ! -e "$out/.tsnap-site" ]; then
+  echo "error: $out holds something else than a site: name an empty folder, or none" >&2
+  exit 1
+fi
 
 # The first python3 of the PATH need not be the one that has Debian's packages.
 python=
@@ -38,11 +42,11 @@ export PYTHONDONTWRITEBYTECODE=1 PYTHONUTF8=1
   echo "OUTPUT_DIRECTORY = \"$work/doxygen\""
 } >"$work/Doxyfile"
 doxygen "$work/Doxyfile"
-# A folder that was built before holds pages that may be gone by now.
-rm -rf "$work/html"
 TSNAP_SITE_XML="$work/doxygen/xml" TSNAP_SITE_SOURCE="$source" \
   "$python" -m sphinx -q -W --keep-going -b html -c "$site" -d "$work/doctrees" "$work/pages" "$work/html"
 rm -rf "$work/html/.buildinfo" "$work/html/objects.inv"
+# A site that was built before has pages that may be gone by now.
 find "$out" -mindepth 1 -delete
 cp -R "$work/html/." "$out/"
+: >"$out/.tsnap-site"
 echo "$out/index.html"

@@ -4,6 +4,7 @@ Only the standard library is needed. It fetches nothing: what is not a file is r
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -54,9 +55,8 @@ class Browser:
         self.read_end, from_browser = os.pipe()
 
         def pipes_at_3_and_4():
-            # Both may stand where the other should go.
-            ends = [os.dup(to_browser), os.dup(from_browser)]
-            ends = [os.dup2(end, 10 + number) for number, end in enumerate(ends)]
+            # Any of the four ends may stand at 3 or 4 itself.
+            ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (to_browser, from_browser)]
             os.dup2(ends[0], 3)
             os.dup2(ends[1], 4)
 

@@ -171,7 +171,7 @@ def main(source):
     problems += spack_problems(source, options, absent, wanted)
     problems += easybuild_problems(source, version, options, absent, wanted)
     problems += debian_problems(source, version, options, wanted)
-    print("\n".join(problems) or f"{len(options)} options, {len(wanted)} dependencies")
+    print("\n".join(dict.fromkeys(problems)) or f"{len(options)} options, {len(wanted)} dependencies")
     return 1 if problems else 0
 
 

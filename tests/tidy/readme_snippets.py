@@ -2,7 +2,7 @@
 """Runs what the pages show: programs, snippets and commands are taken out of the Markdown and must work as they stand.
 
     readme_snippets.py SOURCE_ROOT BUILD_ROOT {mpi|core} PAGE...
-    readme_snippets.py SOURCE_ROOT BUILD_ROOT {mpi|core} --all-but PAGE...     every other page under docs/ that has C in it
+    readme_snippets.py SOURCE_ROOT BUILD_ROOT {mpi|core} --all-but PAGE...     every other page under docs/ that has code
 
 Blocks, by what stands after the three backquotes:
     c complete file=NAME   a whole program: saved as NAME, compiled with warnings as errors (the commands run it)
@@ -13,7 +13,8 @@ Blocks, by what stands after the three backquotes:
     c compile              the same, only compiled: it needs what the machine may lack. A comment <!-- given: DECLARATIONS -->
                            right before the block declares what it does not show
     sh runnable            commands, run one block after the other in one folder
-Any other block is only shown; a "c" block without a word after it is an error, so that none is forgotten.
+    python run             run in that folder, after what earlier blocks of the page have defined; needs h5py
+Any other block is only shown; a block of C or Python without a word after it is an error, so that none is forgotten.
 The tsnap that is used is that of BUILD_ROOT, seen through its own tsnap.pc. Exit status 77 (skipped) when there is no compiler.
 """
 
@@ -27,7 +28,7 @@ import tempfile
 
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 GIVEN = re.compile(r"<!-- given: (.*?) -->\n\Z", re.S)
-HAS_C = re.compile(r"^```c\b", re.M)
+HAS_CODE = re.compile(r"^```(?:c|python)\b", re.M)
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 HARNESS = """
@@ -110,6 +111,9 @@ class Place:
         print(f"{name} failed with {done.returncode}:\n{done.stdout}{done.stderr}", flush=True)
         return False
 
+    def succeeds(self, command):
+        return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
     def flags(self, package):
         return subprocess.run(["pkg-config", "--cflags", "--libs", package], env=self.env, capture_output=True, text=True,
                               check=True).stdout.split()
@@ -120,6 +124,7 @@ class Page:
         self.name = path.relative_to(root).as_posix()
         self.text = path.read_text()
         self.place, self.with_mpi = place, with_mpi
+        self.python = ""
         self.prelude, self.before = "" if "```c prelude" in self.text else PRELUDE, ""
         self.counts = {"snippets": 0, "programs": 0, "commands": 0}
 
@@ -136,6 +141,8 @@ class Page:
         if language == "sh" and "runnable" in words:
             self.counts["commands"] += 1
             return not self.with_mpi or self.place.run("set -e\n" + body, where)
+        if language == "python":
+            return self.run_python(body, words, where, given)
         if language != "c":
             return True
         kind = words[0] if words else ""
@@ -169,6 +176,20 @@ class Page:
         return self.place.run(command, f"compiling {where}") and (
             after is None or self.place.run(["./snippet", "snapshot"], f"running {where}"))
 
+    def run_python(self, body, words, where, given):
+        if words != ["run"]:
+            print(f"{where}: a Python block must say that it is run")
+            return False
+        self.counts["snippets"] += 1
+        if not self.with_mpi:
+            return True
+        python = next((name for name in ("python3", "/usr/bin/python3") if shutil.which(name) and self.place.succeeds([name, "-c", "import h5py"])), None)
+        if python is None:
+            print(f"{where}: no Python here has h5py (Debian: python3-h5py)")
+            return False
+        self.python += f"{given}\n{body}"
+        return self.place.run([python, "-c", self.python], where)
+
     def program(self, body, words, where):
         self.counts["programs"] += 1
         if not self.with_mpi:
@@ -183,7 +204,7 @@ def chosen(source, pages):
     if pages[0] != "--all-but":
         return pages
     others = sorted(page.relative_to(source).as_posix() for page in (source / "docs").rglob("*.md"))
-    return [path for path in others if path not in pages and HAS_C.search((source / path).read_text())] or sys.exit("there are none")
+    return [path for path in others if path not in pages and HAS_CODE.search((source / path).read_text())] or sys.exit("there are none")
 
 
 def main(source, build, mpi, pages):
