@@ -27,7 +27,7 @@ DEPENDENCIES = {
     "nlohmann_json": ("nlohmann-json", "nlohmann_json", "nlohmann-json3-dev"),
     "pugixml": ("pugixml", "pugixml", "libpugixml-dev"),
 }
-NO_PACKAGE = {"threads", "criterion", "libpng", "benchmark", "dl"}   # of the system, of tests, of examples
+NO_PACKAGE = {"PETSc", "threads", "criterion", "libpng", "benchmark", "dl"}   # of the system, of tests, of examples
 BINDINGS = ("fortran", "python")
 
 
