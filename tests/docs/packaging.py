@@ -139,7 +139,7 @@ def debian_problems(source, version, options, wanted):
     folder = source / "docs/packaging/debian"
     rules = (folder / "rules").read_text(encoding="utf-8")
     # Bindings are switched off where they are: the rules look for them themselves.
-    settings = re.findall(r"-D\w+=\w+", rules.split("dh_auto_configure --", 1)[1]) + [f"-D{name}=disabled" for name in BINDINGS if name in options]
+    settings = re.findall(r"-D(?!b_)\w+=\w+", rules.split("dh_auto_configure --", 1)[1]) + [f"-D{name}=disabled" for name in BINDINGS if name in options]
     yield from settings_problems("debian/rules", settings, options, ())
     if not re.search(r"\(" + r"\|".join(BINDINGS) + r"\)", rules):
         yield "debian/rules does not look for the bindings"
