@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs the consumers of the core, through pkg-config as C99 and C++11 and through CMake, and proves
+# Builds and runs the consumers of the core, through pkg-config as C99, C++11 and C++17 and through CMake, and proves
 # that they saw no MPI: core_only.sh SOURCES WORK. It is told where tsnap is by the environment that run.sh
 # sets; run.sh calls it where MPI's headers and libraries are hidden, if the machine lets it hide them.
 set -eu
@@ -26,8 +26,16 @@ $cxx -H -x c++ -std=c++11 $strict $(pkg-config --cflags tsnap-core) -o core_cxx1
 sees_no_mpi ./core_cxx11 headers_cxx11
 ./core_cxx11 "$work/snapshot_cxx11"
 
-cmake -S "$sources" -B core_cmake -DCMAKE_C_FLAGS="-H $strict" -DCMAKE_PREFIX_PATH="$TSNAP_PREFIX" >cmake.log 2>&1 ||
+# shellcheck disable=SC2046,SC2086
+$cxx -H -std=c++17 $strict $(pkg-config --cflags tsnap-core) -o core_cpp "$sources/core_only.cpp" \
+  $(pkg-config --libs tsnap-core) 2>headers_cpp || { cat headers_cpp; exit 1; }
+sees_no_mpi ./core_cpp headers_cpp
+./core_cpp "$work/snapshot_cpp"
+
+cmake -S "$sources" -B core_cmake -DCMAKE_C_FLAGS="-H $strict" -DCMAKE_CXX_FLAGS="-H $strict" -DCMAKE_PREFIX_PATH="$TSNAP_PREFIX" >cmake.log 2>&1 ||
   { cat cmake.log; exit 1; }
 cmake --build core_cmake >headers_cmake 2>&1 || { cat headers_cmake; exit 1; }
 sees_no_mpi core_cmake/core_only headers_cmake
 core_cmake/core_only "$work/snapshot_cmake"
+sees_no_mpi core_cmake/core_only_cpp headers_cmake
+core_cmake/core_only_cpp "$work/snapshot_cmake_cpp"

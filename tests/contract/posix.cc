@@ -149,8 +149,10 @@ Test(posix, reading_ahead_fetches_what_was_announced_and_nothing_else) {
   scene.store().WillRead("a", at, announced);
   cr_assert(ReadRange(scene.store(), "a", at, announced) == Bytes(announced));
   for (uint64_t i = 0; i < 3; ++i) cr_assert(ReadRange(scene.store(), "a", (40 << 20) + i * block, block) == Bytes(block));
-  cr_assert_eq(cached(at, at + announced), announced);
-  cr_assert_eq(cached(0, size), announced + 3 * block);
+  // The kernel takes back what it likes when others want memory; what nobody asked for never comes.
+  const uint64_t there = cached(at, at + announced), all = cached(0, size);
+  cr_assert(there > announced / 2, "%lu of %lu bytes are cached", there, announced);
+  cr_assert(all <= announced + 3 * block, "%lu bytes are cached, %lu were asked for", all, announced + 3 * block);
   munmap(mapped, size);
   close(file);
 }

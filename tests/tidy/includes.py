@@ -49,6 +49,7 @@ HOMES = [
     (r"png\.h", ("examples/",)),
     (r"(curl|openssl)/", ("src/store/http/",)),
     (r"hdf5\.h", ("src/hdf5/", "tests/")),
+    (r"petsc", ("examples/",)),
     (r"cuda", ()),
 ]
 

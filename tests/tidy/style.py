@@ -11,8 +11,8 @@ import pathlib
 import re
 import sys
 
-SOURCES = (".h", ".cc", ".c")
-TEXTS = SOURCES + (".py", ".sh", ".md", ".build", ".in", ".map", ".txt", ".fbs", ".1", ".3", ".bash", ".fish")
+SOURCES = (".h", ".cc", ".c", ".hpp", ".cpp")
+TEXTS = SOURCES + (".f90", ".py", ".sh", ".md", ".build", ".in", ".map", ".txt", ".fbs", ".1", ".3", ".bash", ".fish")
 TOPS = ("include", "src", "tests", "examples", "bindings", "docs", ".ci")
 MOST_LINES = 800
 
@@ -23,7 +23,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:wo" r"rk|fa" r"rm|ho" r"me|ro" r"ot|
 CRITERION = re.compile(r"^\s*(?:Test|ParameterizedTest|Theory)\((\w+),\s*(\w+)(?![^\n]*\\$)", re.M)  # no macro's body
 MESON_TEST = re.compile(r"^\s*test\(\s*'([^']*)'", re.M)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-NAMED_FILE = re.compile(r"`((?:src|tests|docs|include|examples)/[\w./-]+\.\w+)`")
+NAMED_FILE = re.compile(r"`((?:src|tests|docs|include|examples|bindings)/[\w./-]+\.\w+)`")
 HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.M)
 
 
@@ -33,6 +33,8 @@ def begins_with_comment(path, text):
         own = re.match(r'#include "(?:\w+/)*(\w+)\.h"', text)
         name = pathlib.PurePath(path).stem
         return text.startswith(("//", "/*")) or (path.endswith(".cc") and own is not None and own[1] == name)
+    if path.endswith(".f90"):
+        return text.startswith("!")
     if path.endswith(".py"):
         return re.match(r'(#![^\n]*\n)?("""|#)', text) is not None
     if path.endswith((".sh", ".bash", ".fish")):
@@ -57,7 +59,7 @@ def check_file(path, text):
             yield number, "has a tab"
         if line.endswith((" ", "\r")):
             yield number, "ends in white space"
-        if path.endswith(SOURCES) or path.endswith((".py", ".sh", ".build")):
+        if path.endswith(SOURCES) or path.endswith((".f90", ".py", ".sh", ".build")):
             if found := UNFINISHED.search(line):
                 yield number, f'says "{found[0]}": finish it, or leave it out'
         if found := MACHINE_PATH.search(line):
@@ -117,6 +119,7 @@ def check_the_checker(root):
     """A checker that finds nothing would always pass."""
     wrong = [
         ("src/a/a.cc", "#include <vector>\n"), ("src/a/a.h", "#pragma once\n"), ("tests/a.py", "import os\n"),
+        ("examples/a.f90", "program a\n"),
         ("tests/a.sh", "echo\n"), ("src/a/a.h", "// A.\n" * 900), ("src/a/a.h", "// A.\n\tint a;\n"), ("src/a/a.h", "// A."),
         ("src/a/a.h", "// TO" "DO\n"), ("src/a/a.h", "// a st" "ub\n"), ("docs/a.md", "see /wo" "rk/main\n"),
         ("tests/a.sh", "# A.\ncd /tmp/bui" "ld-x\n"), ("docs/a.md", "trailing \n"),

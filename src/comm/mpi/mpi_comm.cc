@@ -327,16 +327,22 @@ Status MpiComm::Wait(MPI_Request* request, std::string_view operation) {
 Status MpiComm::Allreduce(std::span<uint64_t> values, Op op) {
   TSNAP_TRY(Usable("a reduction"));
   const Operation operation(*this);
+  // MPICH 4.0 compares MPI_UINT64_T as signed: so signed numbers in the same order are compared.
+  const MPI_Datatype type = op == Op::kSum ? MPI_UINT64_T : MPI_INT64_T;
+  const uint64_t flipped = op == Op::kSum ? 0 : uint64_t{1} << 63;
+  const auto flip = [flipped](uint64_t value) { return value ^ flipped; };
   for (size_t done = 0; done < values.size();) {
     const size_t count = std::min(values.size() - done, InFlight::kReduceValues);
-    std::copy_n(values.data() + done, count, in_flight_->reduce_in.get());
+    std::transform(values.data() + done, values.data() + done + count, in_flight_->reduce_in.get(),
+                   flip);
     MPI_Request request = MPI_REQUEST_NULL;
     TSNAP_TRY(Do("a reduction", [&] {
       return MPI_Iallreduce(in_flight_->reduce_in.get(), in_flight_->reduce_out.get(),
-                            static_cast<int>(count), MPI_UINT64_T, MpiOp(op), *comm_, &request);
+                            static_cast<int>(count), type, MpiOp(op), *comm_, &request);
     }));
     TSNAP_TRY(Wait(&request, "a reduction"));
-    std::copy_n(in_flight_->reduce_out.get(), count, values.data() + done);
+    std::transform(in_flight_->reduce_out.get(), in_flight_->reduce_out.get() + count,
+                   values.data() + done, flip);
     done += count;
   }
   return Status::Ok();

@@ -1,0 +1,287 @@
+"""A context: one application's use of tsnap, with its ranks, threads and buffers; takes and restores."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import warnings
+import weakref
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from . import abi, errors, library, memory, options
+from .peek import Peek
+from .progress import Watch, Wish
+from .report import Report, Statistics, report_of, statistics_of
+from .request import Request
+from .snapshot import Snapshot
+from .state import State, kind_code
+from .tree import Registrar
+
+
+_alive: "weakref.WeakSet[Context]" = weakref.WeakSet()
+
+
+class Context:
+    """Keeps threads, buffers and connections between takes. `comm` is an mpi4py intracommunicator; without it, one process.
+
+    The other arguments are the fields of tsnap.Config. Opening and closing are collective over comm; close it before
+    MPI.Finalize (a `with` block does).
+    """
+
+    def __init__(self, comm: Any = None, config: Optional[options.Config] = None, **fields: Any):
+        self._handle = ctypes.c_void_p()
+        self._process = os.getpid()
+        self._failures: list = []
+        self._requests: list = []
+        self.config = options.config_of(config, fields)
+        # The callbacks in it live as long as the handle.
+        self._config = options.c_config(self.config, self._failures)
+        self.rank, self.size, self._alone = 0, 1, comm is None
+        _alive.add(self)
+        if comm is None:
+            library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
+            return
+        try:
+            from mpi4py import MPI
+        except ImportError as error:
+            raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
+        if not isinstance(comm, MPI.Comm):
+            raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
+        mpi = library.mpi(MPI.Get_library_version())
+        fortran = ctypes.c_int(comm.py2f())
+        library.check(mpi.tsnap_context_open_f(ctypes.byref(fortran), ctypes.byref(self._config), ctypes.byref(self._handle)))
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+
+    # ---- Takes ----
+
+    def take(self, url: Any, state: Any, *, kind: Optional[str] = None, attributes: Optional[Mapping] = None,
+             replicate: Any = (), progress: Wish = None, **choices: Any) -> None:
+        """Takes a snapshot of `state`; when this returns, it exists. See tsnap.take. Collective."""
+        failures: list = []
+        with self._registered(state, kind, attributes, replicate) as made, \
+                _Watched(Watch(progress, "take", self.rank, failures)) as watch:
+            raw = options.c_take_options(**choices)
+            self._order(raw, made)
+            if watch.wanted:
+                raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
+            self._call(made, failures, "tsnap_take", self._handle, _url(url), made._handle, ctypes.byref(raw))
+
+    def take_async(self, url: Any, state: Any, *, kind: Optional[str] = None, attributes: Optional[Mapping] = None,
+                   replicate: Any = (), progress: Wish = None, **choices: Any) -> Request:
+        """Begins a take and returns when `state` may change; the rest goes on in the background. Collective."""
+        failures: list = []
+        handle = ctypes.c_void_p()
+        watch = Watch(progress, "take", self.rank, failures)
+        try:
+            with self._registered(state, kind, attributes, replicate) as made:
+                raw = options.c_take_options(**choices)
+                self._order(raw, made)
+                if watch.wanted:
+                    raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
+                # What a progress function raises is told when the request has ended.
+                self._call(made, [], "tsnap_take_async", self._handle, _url(url), made._handle, ctypes.byref(raw),
+                           ctypes.byref(handle))
+        except BaseException:
+            if handle:
+                library.core().tsnap_request_free(ctypes.byref(handle))
+            watch.close()
+            raise
+        request = Request(self, os.fspath(url), handle, (raw,), watch, failures)
+        self._requests.append(request)
+        return request
+
+    # ---- Restores ----
+
+    def restore(self, url: Any, state: Any, *, kind: str = "private", progress: Wish = None, new_ranks: str = "error",
+                **choices: Any) -> Any:
+        """Fills `state` from the snapshot at `url` and returns it. See tsnap.restore. Collective."""
+        failures: list = []
+        node = None
+        with self._open_all(url) as snapshot, _Watched(Watch(progress, "restore", self.rank, failures)) as watch:
+            raw = options.c_restore_options(new_ranks=new_ranks, **choices)
+            if watch.wanted:
+                raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
+            peek = Peek(snapshot, self.rank, new_ranks == "copy_rank_0")
+            with self._registered(state, kind, None, (), peek) as made:
+                self._order(raw, made)
+                try:
+                    self._call(made, failures, "tsnap_restore", self._handle, _url(url), made._handle, ctypes.byref(raw))
+                except errors.Mismatch as error:
+                    error.report = self.report
+                    raise
+                node = made.node
+                if node is not None:
+                    node.collect()
+        return state
+
+    @property
+    def report(self) -> Report:
+        """What the last restore, failed or not, found on this rank."""
+        raw = abi.report()
+        library.call("tsnap_restore_report", self._handle, ctypes.byref(raw))
+        return report_of(raw)
+
+    @property
+    def statistics(self) -> Statistics:
+        """How long the last take or restore took on this rank, and where the time went."""
+        raw = abi.statistics()
+        library.call("tsnap_context_statistics", self._handle, ctypes.byref(raw))
+        return statistics_of(raw)
+
+    def open(self, url: Any) -> Snapshot:
+        """Opens a snapshot on all ranks: its record is read once. Reading is not collective. Close it before the context."""
+        return self._open_all(url)
+
+    def _open_all(self, url):
+        handle = ctypes.c_void_p()
+        self._call(None, [], "tsnap_snapshot_open_all", self._handle, _url(url), ctypes.byref(handle))
+        return Snapshot._of_handle(handle, os.fspath(url), self.config, keep=self)
+
+    # ---- The end ----
+
+    def close(self) -> None:
+        """Waits for what is pending, and frees all. Collective, except after a Timeout."""
+        if not self._handle:
+            return
+        for request in list(self._requests):
+            request.close()
+            if request._error is not None and not request._asked:
+                warnings.warn(f"the take to {request.url} failed, and nobody waited for it: {request._error}", RuntimeWarning,
+                              stacklevel=2)
+        self._call(None, [], "tsnap_context_close", ctypes.byref(self._handle))
+
+    def __enter__(self) -> "Context":
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        # Closing among ranks is collective, and the collector's time is not: only one process can close by itself. What a fork has
+        # inherited belongs to the parent.
+        if getattr(self, "_handle", None) and not sys.is_finalizing() and os.getpid() == self._process:
+            if self.size == 1:
+                self.close()
+            else:
+                warnings.warn("a tsnap.Context of several ranks was dropped without close(): its threads and buffers stay",
+                              ResourceWarning, stacklevel=2)
+
+    def __repr__(self):
+        return f"<tsnap.Context: rank {self.rank} of {self.size}{'' if self._handle else ', closed'}>"
+
+    def _forget(self, request):
+        if request in self._requests:
+            self._requests.remove(request)
+
+    # ---- Calls ----
+
+    def _call(self, made, failures, function, *arguments):
+        """Calls C, and raises what it or a callback inside of it failed with."""
+        if not self._handle:
+            raise errors.Invalid("this tsnap.Context is closed")
+        status = getattr(library.core(), function)(*arguments)
+        if made is not None:
+            made._let_go(status)
+        raised = []
+        for kept in (made._failures if made is not None else [], failures, self._failures):
+            raised += kept
+            kept.clear()
+        if made is not None and made.poison is not None:
+            raise made.poison
+        library.settle(status, raised, function)
+
+    def _order(self, raw, made):
+        if made.poison is None:
+            options.with_stream(raw, made._stream())
+
+    def _registered(self, state, kind, attributes, replicate, peek=None):
+        if isinstance(state, State):
+            if kind not in (None, "private") or attributes or replicate:
+                raise TypeError("kind, attributes and replicate are for dicts; a tsnap.State has methods for them")
+            made = _Borrowed(state)
+            try:
+                state._fill(peek is not None)
+            except ValueError as error:
+                made.__exit__()
+                if self.size == 1:
+                    raise
+                return _poisoned(error)
+            return made
+        if kind is None:
+            kind = "replicated" if self._alone else "private"
+        made = _Made()
+        made._fill(peek is not None)
+        try:
+            made.node = Registrar(made, peek).add_root(state, kind_code(kind))
+            if attributes:
+                made.set_attributes(attributes)
+            for glob in [replicate] if isinstance(replicate, str) else replicate:
+                made.replicate(glob)
+        except Exception as error:
+            made.close()
+            if self.size == 1:
+                raise
+            made = _poisoned(error)
+        return made
+
+
+def close_those_of_one_process() -> None:
+    """At the end of the interpreter: what is pending would be lost."""
+    for context in list(_alive):
+        if context.size == 1 and context._handle and os.getpid() == context._process:
+            context.close()
+
+
+class _Made(State):
+    """A state that was made for one call."""
+
+    def __init__(self):
+        super().__init__()
+        self.node = None
+        self.poison = None
+
+
+class _Borrowed:
+    """A state of the user's, in the place of one that was made."""
+
+    node = poison = None
+
+    def __init__(self, state):
+        if not state._handle:
+            raise errors.Invalid("this tsnap.State is closed")
+        self._handle, self._failures = state._handle, state._failures
+        self._stream, self._let_go, self._fill = state._stream, state._let_go, state._fill
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._fill(False)
+
+
+def _poisoned(error):
+    """A state that makes the call fail on all ranks, so that none waits for this one, whose own could not be built."""
+    made = _Made()
+    made.poison = error
+
+    def describe(_child):
+        raise error
+    made.add_stateful(f"(no state on this rank: {type(error).__name__})", describe)
+    return made
+
+
+class _Watched:
+    def __init__(self, watch):
+        self._watch = watch
+
+    def __enter__(self):
+        return self._watch
+
+    def __exit__(self, *_):
+        self._watch.close()
+
+
+def _url(url) -> bytes:
+    return library.encoded(url, "url")
