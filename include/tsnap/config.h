@@ -58,6 +58,11 @@ typedef struct tsnap_config {
      at once; NULL = none. */
   void (*event)(const tsnap_event *event, void *user);
   void *event_user;
+  /* Switch: GPU memory goes between GPU and file without the host (GPUDirect Storage); 0 = where
+     cuFile does that natively; TSNAP_ON also in its compatibility mode, and where that cannot be a
+     take, restore or read of GPU memory is TSNAP_E_UNSUPPORTED. */
+  int32_t gpu_direct_storage;
+  int32_t reserved; /* 0 */
 } tsnap_config;
 
 /* clang-format off */
@@ -82,7 +87,9 @@ typedef struct tsnap_config {
     0,    /* staging_prefault_bytes */         \
     NULL, /* trace */                          \
     NULL, /* event */                          \
-    NULL  /* event_user */                     \
+    NULL, /* event_user */                     \
+    0,    /* gpu_direct_storage */             \
+    0     /* reserved */                       \
   }
 /* clang-format on */
 

@@ -178,6 +178,8 @@ Status CheckRanges(const Knobs& knobs) {
     return out_of_range("gc_age_seconds", knobs.gc_age_seconds, "a finite number, 0 or more");
   if (knobs.direct_io < 0 || knobs.direct_io > 2)
     return out_of_range("direct_io", knobs.direct_io, "0, 1 or 2");
+  if (knobs.gpu_direct_storage < 0 || knobs.gpu_direct_storage > 2)
+    return out_of_range("gpu_direct_storage", knobs.gpu_direct_storage, "0, 1 or 2");
   if (knobs.log_level < 1 || knobs.log_level > 4)
     return out_of_range("log_level", knobs.log_level, "0 to 4");
   return Status::Ok();
@@ -245,6 +247,8 @@ Status ResolveKnobs(Knobs* knobs) {
   TSNAP_TRY(ReadLevel("TSNAP_LOG_LEVEL", &knobs->log_level));
   TSNAP_TRY(ReadSeconds("TSNAP_GC_AGE_SECONDS", &knobs->gc_age_seconds));
   TSNAP_TRY(ReadBytes("TSNAP_STAGING_PREFAULT_BYTES", &knobs->staging_prefault_bytes));
+  TSNAP_TRY(ReadSwitch("TSNAP_GPU_DIRECT_STORAGE", &knobs->gpu_direct_storage));
+  TSNAP_TRY(ReadSwitch("TSNAP_CUDA_KERNELS", &knobs->cuda_kernels));
   ReadText("TSNAP_TRACE", &knobs->trace);
   ReadText("TSNAP_NODE_NAME", &knobs->node_name);
   if (!Environment("TSNAP_READ_AHEAD_BYTES").empty()) {

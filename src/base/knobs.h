@@ -33,13 +33,16 @@ struct Knobs {
   int32_t staging_threads = 0;       // 0 = by cores per local rank, at most 4
   double collective_timeout_seconds = 1800;
   double io_timeout_seconds = 300;
-  int32_t direct_io = 0;  // 0 by file system, 1 on, 2 off
+  int32_t direct_io = 0;           // 0 by file system, 1 on, 2 off
+  int32_t gpu_direct_storage = 0;  // 0 where it is expected to pay, 1 on, 2 off
   int32_t log_level = 2;
   double gc_age_seconds = 86400;  // TSNAP_GC_AGE_SECONDS: a marker older than this is a dead take;
                                   // also bounds how often a take refreshes its own
   uint64_t staging_prefault_bytes = 0;  // touched when a context is opened
   std::string trace;                    // the file of the trace; "" = none
   std::string node_name;  // TSNAP_NODE_NAME: of the node of this rank; "": the system is asked
+  // TSNAP_CUDA_KERNELS, a switch of the process that the stage reads itself.
+  int32_t cuda_kernels = 0;
   // TSNAP_READ_AHEAD_BYTES: how far beyond the transfer that begins a read is announced to the
   // store. Four transfers keep a disk busy while as many are verified; a node of 64 ranks then
   // holds 1 GiB of page cache ahead. 0: the file system's own readahead.

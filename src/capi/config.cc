@@ -48,6 +48,10 @@ Status ReadConfig(const tsnap_config* config, Knobs* knobs, Log* log, EventCallb
   CopyText(full.ca_file, &knobs->ca_file);
   knobs->staging_prefault_bytes = full.staging_prefault_bytes;
   CopyText(full.trace, &knobs->trace);
+  if (full.reserved != 0)
+    return Unsupported(
+        fmt::format("checking the configuration: reserved is {}, it must be 0", full.reserved));
+  knobs->gpu_direct_storage = full.gpu_direct_storage;
   TSNAP_TRY(ResolveKnobs(knobs));
   if (log != nullptr) *log = Log(full.log, full.log_user, knobs->log_level);
   if (event != nullptr && full.event != nullptr) {

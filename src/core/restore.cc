@@ -49,6 +49,7 @@ class RestoreStory {
 
   Status Run(const Status& argument) {
     Status restored = RunSteps(argument);
+    TellDeviceNotes(context_.log());
     operation_.Finish(restored.code(), context_.engine().buffers()->peak_bytes());
     return restored;
   }

@@ -176,6 +176,7 @@ class TakeStory {
         return Status::Ok();
       }));
     }
+    TellDeviceNotes(context_.log());
     operation_.Finish(taken.code(), engine_.buffers()->peak_bytes());
     return taken;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "stage/device_notes.h"
 #include "stage/reach.h"
 
 namespace tsnap {
@@ -45,6 +46,11 @@ Status LookAtMemory(const Description& description, void* stream, DeviceOrder* o
   if (stream != nullptr) TSNAP_TRY(order->NameStream(stream));
   for (const void* address : addresses.all) TSNAP_TRY(order->Add(address));
   return Status::Ok();
+}
+
+void TellDeviceNotes(const Log& log) noexcept {
+  for (const DeviceNote& note : TakeDeviceNotes())
+    log.Write(note.is_warning ? LogLevel::kWarning : LogLevel::kInfo, note.text);
 }
 
 }  // namespace tsnap

@@ -27,6 +27,10 @@ class Parking {
   Status Park(size_t number, Gathering* gathering) {
     return writing_.Park(number, *room_, offsets_[number], gathering);
   }
+  // Writes it from where it is, where that can be.
+  Status WriteDirect(size_t number, bool* done) {
+    return writing_.WriteParked(number, *room_, offsets_[number], done);
+  }
   // Brings a parked segment into a landing buffer, which goes back when the segment is written.
   // kCancelled when `stop` is set (and Wake called).
   static Result<StagedSegment> Land(const std::shared_ptr<Parking>& parking, size_t number,

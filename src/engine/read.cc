@@ -1,6 +1,7 @@
 #include "engine/read.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
+#include "engine/direct_transfers.h"
 #include "engine/scattering.h"
 #include "plan/reshard.h"
 #include "stage/stager.h"
@@ -107,6 +109,7 @@ class Reading {
         buffers_(engine.buffers()),
         staging_(engine.staging()),
         timeline_(engine.timeline()),
+        direct_(engine.knobs().gpu_direct_storage),
         transfer_bytes_(engine.read_transfer_bytes(*job_.store)),
         step_bytes_(StepBytes(job_.store->traits(), transfer_bytes_)),
         ahead_bytes_(engine.knobs().read_ahead_bytes),
@@ -134,6 +137,7 @@ class Reading {
       TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner, stager->MakePinner(item.memory.data));
       pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
       step_bytes_ = std::max(step_bytes_, std::min(transfer_bytes_, kLeastDeviceStepBytes));
+      TSNAP_TRY(direct_.Prepare(stager, item.memory.data, *job_.store, job_.verify));
     }
     return Status::Ok();
   }
@@ -141,6 +145,8 @@ class Reading {
   void LetMemoryGo() {
     queues_.Clear();
     pinning_ = {};
+    const std::lock_guard lock(files_mutex_);
+    files_.clear();
   }
 
   size_t fetch_count() const { return read_count_; }
@@ -187,6 +193,7 @@ class Reading {
     }
     for (; first < end; ++first) {
       const Fetch& fetch = fetches_[first];
+      if (first < read_count_ && DirectMemory(parts_[fetch.first_part]) != nullptr) continue;
       if (first > number || fetch.bytes > step_bytes_)
         job_.store->WillRead(KeyOf(fetch), fetch.begin, fetch.bytes);
     }
@@ -217,6 +224,9 @@ class Reading {
 
   Status ReadOne(const Fetch& fetch, std::span<const BlockRun> parts) {
     const std::string key = KeyOf(fetch);
+    std::vector<BlockRun> others;
+    if (ReadDirect(key, parts, &others))
+      return others.empty() ? Status::Ok() : ReadInSteps(key, others);
     const bool one_step = fetch.bytes <= step_bytes_;
     if (std::byte* memory = InPlace(fetch, parts[0]))
       return ReadInPlace(key, fetch, parts[0], memory);
@@ -224,8 +234,12 @@ class Reading {
       TSNAP_ASSIGN(const BufferPool::Lease lease, buffers_->Acquire(Room(fetch)));
       return ReadStep(key, fetch, parts, lease.bytes());
     }
-    // Through a small buffer, step by step: what was just read is verified and copied while it is
-    // in the cache, which costs less than memory read twice.
+    return ReadInSteps(key, parts);
+  }
+
+  // Through a small buffer, step by step: what was just read is verified and copied while it is in
+  // the cache, which costs less than memory read twice.
+  Status ReadInSteps(const std::string& key, std::span<const BlockRun> parts) {
     const std::vector<BlockRun> pieces = CutParts(job_.items, parts, step_bytes_);
     const std::vector<Fetch> steps =
         JoinParts(job_.items, job_.slabs, pieces, job_.store->traits().read_gap_bytes, step_bytes_);
@@ -237,6 +251,90 @@ class Reading {
       TSNAP_TRY(ReadStep(key, step, own, lease.bytes()));
     }
     return Status::Ok();
+  }
+
+  // Whole blocks that a device reads from the file itself, or nullptr.
+  std::byte* DirectMemory(const BlockRun& part) const {
+    const ReadItem& item = job_.items[part.item];
+    if (!direct_.is_on() || item.memory.data == nullptr || item.extent.codec != Codec::kNone ||
+        !stagers_[part.item]->is_device() || part.run.bytes < kBlockBytes ||
+        part.file_begin % kDeviceFileAlignment != 0 ||
+        !RunIsWanted(item.extent, item.wanted, item.item_bytes, part.run))
+      return nullptr;
+    return stagers_[part.item]->InDevice(MappingOf(item), part.run.begin, WholeBlocks(part));
+  }
+  static uint64_t WholeBlocks(const BlockRun& part) {
+    return part.run.bytes / kBlockBytes * kBlockBytes;
+  }
+
+  // False: there is none for a device. *others are left to the host: parts, and what is behind the
+  // last whole block of one.
+  bool ReadDirect(const std::string& key, std::span<const BlockRun> parts,
+                  std::vector<BlockRun>* others) {
+    bool some = false;
+    for (const BlockRun& part : parts) {
+      std::byte* memory = DirectMemory(part);
+      if (memory == nullptr) {
+        others->push_back(part);
+        continue;
+      }
+      some = true;
+      const uint64_t bytes = WholeBlocks(part);
+      if (Status moved = MoveDirect(key, part, memory); !moved.ok()) {
+        if (Status told = direct_.Fail(std::move(moved)); !told.ok()) {
+          Book(part, told);
+        } else {
+          others->push_back(part);
+        }
+      } else if (bytes < part.run.bytes) {
+        others->push_back(
+            {part.item, {part.run.begin + bytes, part.run.bytes - bytes}, part.file_begin + bytes});
+      }
+    }
+    return some;
+  }
+
+  // What is wrong with the bytes is booked; a failure is one to move or checksum them.
+  Status MoveDirect(const std::string& key, const BlockRun& part, std::byte* memory) {
+    const uint64_t bytes = WholeBlocks(part);
+    TSNAP_ASSIGN(const std::shared_ptr<DirectFile> file, FileOf(key, stagers_[part.item]));
+    {
+      const Timeline::Scope span(timeline_.get(), Activity::kRead, bytes);
+      TSNAP_TRY(file->device_file->Read(memory, bytes, part.file_begin));
+    }
+    DirectTransfers::CountRead(job_.store.get(), bytes);
+    if (!job_.verify || job_.items[part.item].extent.unchecked) return Status::Ok();
+    const Timeline::Scope span(timeline_.get(), Activity::kVerify, bytes);
+    std::vector<uint32_t> found(bytes / kBlockBytes);
+    TSNAP_ASSIGN(CopyQueues::Lease queue,
+                 queues_.Take([&] { return stagers_[part.item]->MakeQueue(); }));
+    if (Status made = queue->Checksum(memory, bytes, found); !made.ok()) {
+      queue.Drop();
+      return made;
+    }
+    for (uint64_t i = 0; i < found.size(); ++i) {
+      Status same = Compare(key, part, i * kBlockBytes, found[i]);
+      if (same.ok()) continue;
+      Book(part, same);
+      break;
+    }
+    return Status::Ok();
+  }
+
+  // An object of the store that devices read from.
+  struct DirectFile {
+    std::shared_ptr<StoreFile> file;
+    std::unique_ptr<DeviceFile> device_file;  // gone before it
+  };
+  Result<std::shared_ptr<DirectFile>> FileOf(const std::string& key, Stager* stager) {
+    const std::lock_guard lock(files_mutex_);
+    std::shared_ptr<DirectFile>& known = files_[key];
+    if (known != nullptr) return known;
+    auto opened = std::make_shared<DirectFile>();
+    TSNAP_ASSIGN(opened->file, job_.store->OpenFile(key));
+    TSNAP_ASSIGN(opened->device_file, direct_.Open(stager, opened->file->descriptor()));
+    known = std::move(opened);
+    return known;
   }
 
   // Step by step as well: each is verified while it is in the cache.
@@ -332,19 +430,22 @@ class Reading {
   Status Verify(const std::string& key, const BlockRun& part, ConstByteSpan stored) {
     const Extent& extent = job_.items[part.item].extent;
     if (!job_.verify || extent.unchecked) return Status::Ok();
-    for (uint64_t begin = 0; begin < stored.size(); begin += kBlockBytes) {
-      const uint64_t block = (part.run.begin + begin) / kBlockBytes;
-      const uint32_t found =
-          Crc32c(stored.subspan(begin, std::min(kBlockBytes, stored.size() - begin)));
-      if (found != extent.block_crcs[block]) {
-        return Corrupt(fmt::format(
-            "{} of {}: the block at byte {} has CRC32C {:08x}, recorded was {:08x}: the file is "
-            "damaged; "
-            "restore from another snapshot",
-            key, job_.store->url(), part.file_begin + begin, found, extent.block_crcs[block]));
-      }
-    }
+    for (uint64_t begin = 0; begin < stored.size(); begin += kBlockBytes)
+      TSNAP_TRY(
+          Compare(key, part, begin,
+                  Crc32c(stored.subspan(begin, std::min(kBlockBytes, stored.size() - begin)))));
     return Status::Ok();
+  }
+
+  // The checksum of the block at `begin` in the part against the one that is recorded.
+  Status Compare(const std::string& key, const BlockRun& part, uint64_t begin, uint32_t found) {
+    const Extent& extent = job_.items[part.item].extent;
+    const uint32_t recorded = extent.block_crcs[(part.run.begin + begin) / kBlockBytes];
+    if (found == recorded) return Status::Ok();
+    return Corrupt(fmt::format(
+        "{} of {}: the block at byte {} has CRC32C {:08x}, recorded was {:08x}: the file is "
+        "damaged; restore from another snapshot",
+        key, job_.store->url(), part.file_begin + begin, found, recorded));
   }
 
   Status Deliver(const BlockRun& part, ConstByteSpan stored, ByteSpan scratch,
@@ -373,12 +474,15 @@ class Reading {
   std::shared_ptr<BufferPool> buffers_;
   std::shared_ptr<StagingSlots> staging_;
   std::shared_ptr<Timeline> timeline_;
+  DirectTransfers direct_;
   const uint64_t transfer_bytes_;
   uint64_t step_bytes_;           // one call to the store
   const uint64_t ahead_bytes_;    // announced beyond the fetch that begins
   std::vector<Stager*> stagers_;  // of the items
   BufferPool::Pinning pinning_;   // while something of them lies on a device
   CopyQueues queues_;
+  std::mutex files_mutex_;
+  std::map<std::string, std::shared_ptr<DirectFile>> files_;  // guarded by files_mutex_
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   size_t read_count_ = 0;  // of fetches_; those behind are only announced

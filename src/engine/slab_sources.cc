@@ -10,7 +10,7 @@
 namespace tsnap {
 
 // Buffers are pinned through the first device that there is, and then good for all.
-Status SlabWriting::Prepare() {
+Status SlabWriting::Prepare(bool may_be_direct) {
   stagers_.reserve(job_.sources.size());
   first_device_ = job_.sources.size();
   for (const WriteSource& source : job_.sources) {
@@ -22,7 +22,12 @@ Status SlabWriting::Prepare() {
   TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner,
                stagers_[first_device_]->MakePinner(job_.sources[first_device_].memory.data));
   pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
-  return Status::Ok();
+  if (!may_be_direct) return Status::Ok();
+  if (job_.codec != Codec::kNone)
+    return direct_.insists() ? direct_.Refuse("the take compresses, which the processor does")
+                             : Status::Ok();
+  return direct_.Prepare(stagers_[first_device_], job_.sources[first_device_].memory.data,
+                         *job_.store, true);
 }
 
 uint64_t SlabWriting::DeviceBytes(size_t number) const {

@@ -41,6 +41,7 @@ SlabWriting::SlabWriting(WriteJob job, const Engine& engine)
       slots_(engine.staging()),
       note_progress_(engine.workers().ProgressNote()),
       timeline_(engine.timeline()),
+      direct_(engine.knobs().gpu_direct_storage),
       slabs_(plan_.slab_bytes.size()) {
   extents_.reserve(plan_.extents.size());
   for (size_t i = 0; i < plan_.extents.size(); ++i) {
@@ -169,6 +170,7 @@ Status SlabWriting::FinishWhenLast(uint32_t number, SlabFile* slab) {
     slab->writer->Push(slab->begin + begin, std::min(kPushBytes, slab->end - begin));
     note_progress_();
   }
+  slab->device_file.reset();
   Status finished = slab->writer->Finish(slab->begin + slab->end, job_.durable);
   slab->writer.reset();
   return std::move(finished).While("finishing", KeyOf(number));
@@ -247,6 +249,9 @@ const std::byte* SlabWriting::InPlace(const Segment& segment) {
 }
 
 Status SlabWriting::WritePlain(const Segment& segment, SlabFile* slab) {
+  bool done = false;
+  TSNAP_TRY(TryDirect(segment, slab, &done));
+  if (done) return Status::Ok();
   if (const std::byte* in_place = InPlace(segment); in_place != nullptr) {
     const ConstByteSpan bytes(in_place, segment.bytes);
     {

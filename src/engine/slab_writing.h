@@ -18,12 +18,14 @@
 #include "base/status.h"
 #include "catalog/array_view.h"
 #include "catalog/extent.h"
+#include "engine/direct_transfers.h"
 #include "engine/engine.h"
 #include "engine/gathering.h"
 #include "format/native/names.h"
 #include "plan/batch.h"
 #include "stage/buffer_pool.h"
 #include "stage/copy_queue.h"
+#include "stage/device_file.h"
 #include "stage/device_room.h"
 #include "stage/stager.h"
 #include "store/store.h"
@@ -107,8 +109,9 @@ class SlabWriting {
   // After the last segment: the extents as they lie in the slabs, in the order of plan.extents.
   std::vector<Extent> TakeExtents() { return std::move(extents_); }
 
-  // Before the first segment: how the sources' memory is reached.
-  Status Prepare();
+  // Before the first segment: how the sources' memory is reached. may_be_direct: it stays as it is
+  // until it is written, so that devices may write it themselves.
+  Status Prepare(bool may_be_direct);
   // Straight from the user's memory; contiguous host memory without a copy where the store allows
   // it.
   Status WriteSegment(size_t number);
@@ -132,6 +135,8 @@ class SlabWriting {
   bool Fits(size_t number, const DeviceRoom& room) const;
   Status Park(size_t number, const DeviceRoom& room, uint64_t offset, Gathering* gathering);
   Status Fetch(size_t number, const DeviceRoom& room, uint64_t offset, const StagedSegment& to);
+  // Straight to the file from there, where that can be: *done.
+  Status WriteParked(size_t number, const DeviceRoom& room, uint64_t offset, bool* done);
   Status WriteStaged(size_t number, StagedSegment staged);
   uint64_t raw_bytes(size_t number) const { return RawBytesOf(plan_.segments[number]); }
 
@@ -139,8 +144,9 @@ class SlabWriting {
   // One slab while it is written: opened by the first segment that needs it, finished by the last.
   struct SlabFile {
     std::mutex mutex;
-    std::unique_ptr<StoreWriter> writer;  // guarded by mutex until set
-    size_t first_segment = 0;             // of the plan
+    std::unique_ptr<StoreWriter> writer;      // guarded by mutex until set
+    std::unique_ptr<DeviceFile> device_file;  // on it; likewise
+    size_t first_segment = 0;                 // of the plan
     uint64_t begin = 0;        // of the slab in what its key names; not 0 only in datasets
     uint64_t cursor = 0;       // with codec: where the next segment goes; guarded by mutex
     uint64_t end = 0;          // end of the last extent; guarded by mutex
@@ -182,6 +188,17 @@ class SlabWriting {
   Status AwaitAndChecksum(const Piece& piece, ConstByteSpan bytes, Gathering* gathering);
   const std::byte* InPlace(const Segment& segment);
 
+  bool MayBeDirect(const Segment& segment) const;
+  // Where it is not done, and has not failed, it is to be done through the host.
+  Status TryDirect(const Segment& segment, SlabFile* slab, bool* done);
+  Status WriteDirect(const Segment& segment, SlabFile* slab, const std::byte* memory, bool* done,
+                     const std::function<Status(ByteSpan)>& fetch_tail);
+  Status MoveDirect(const Piece& piece, const Segment& segment, SlabFile* slab,
+                    const std::byte* memory);
+  Status WriteTail(const Segment& segment, SlabFile* slab, uint64_t pages,
+                   const std::function<Status(ByteSpan)>& fetch);
+  Result<DeviceFile*> DirectFile(const Piece& piece, SlabFile* slab);
+
   Status WritePlain(const Segment& segment, SlabFile* slab);
   Status WriteCoded(const Segment& segment, SlabFile* slab);
   Status WriteFrames(const Segment& segment, SlabFile* slab, Raw staged, ByteSpan scratch,
@@ -205,6 +222,7 @@ class SlabWriting {
   size_t first_device_ = 0;       // the first source on a device; their number: none is
   BufferPool::Pinning pinning_;   // while something of them lies on a device
   CopyQueues queues_;
+  DirectTransfers direct_;
   std::vector<SlabFile> slabs_;
   std::vector<Extent>
       extents_;  // each piece writes its own extent's checksums: no two threads meet

@@ -39,7 +39,7 @@ Result<std::vector<Extent>> WriteSlabs(Engine& engine, WriteJob job,
   TSNAP_TRY(CheckCodec(job.codec));
   const int concurrency = engine.ConcurrencyFor(*job.store);
   auto writing = std::make_shared<SlabWriting>(std::move(job), engine);
-  TSNAP_TRY(writing->Prepare());
+  TSNAP_TRY(writing->Prepare(true));
   const WorkerPool::Watch watch = WatchOf(engine, *writing, progress);
   Status written = engine.workers().Run(
       writing->segment_count(), concurrency,
@@ -90,7 +90,7 @@ struct StagedWrite::Shared {
     parking.swap(value);
   }
   Status Prepare() {
-    TSNAP_TRY(writing.Prepare());
+    TSNAP_TRY(writing.Prepare(parks));
     if (parks) SetParking(Parking::Plan(writing, buffers));
     return Status::Ok();
   }
@@ -223,7 +223,11 @@ struct StagedWrite::Shared {
     }
     Status written = Protect([&]() -> Status {
       if (segment.is_parked) {
-        TSNAP_ASSIGN(segment, Parking::Land(TheParking(), number, stop));
+        const std::shared_ptr<Parking> here = TheParking();
+        bool done = false;
+        TSNAP_TRY(here->WriteDirect(number, &done));
+        if (done) return Status::Ok();
+        TSNAP_ASSIGN(segment, Parking::Land(here, number, stop));
       }
       return writing.WriteStaged(number, std::move(segment));
     });

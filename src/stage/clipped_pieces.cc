@@ -39,6 +39,29 @@ Status CheckInside(const Layout& layout, const Mapping& mapping) {
                               ToString(mapping.extent_box), ToString(mapping.memory_box)));
 }
 
+std::byte* Contiguous(const Mapping& mapping, uint64_t begin, uint64_t bytes) {
+  const Result<Layout> layout = Layout::Make(mapping);
+  if (!layout.ok() || !CheckRange(*layout, begin, bytes).ok()) return nullptr;
+  if (bytes == 0) return mapping.memory.data;
+  if (!layout->meets_memory()) return nullptr;
+  // Merging has left one run of contiguous bytes as the last axis: the range must lie in one such
+  // run.
+  const auto axes = layout->axes();
+  const uint64_t run_bytes = static_cast<uint64_t>(axes.back().length);
+  if (axes.back().memory_stride != 1 || begin / run_bytes != (begin + bytes - 1) / run_bytes)
+    return nullptr;
+  std::byte* address = layout->origin();
+  uint64_t rest = begin;
+  for (const LayoutAxis& axis : axes) {
+    const auto index = static_cast<int64_t>(rest / static_cast<uint64_t>(axis.slice_bytes));
+    rest %= static_cast<uint64_t>(axis.slice_bytes);
+    const int64_t last = &axis == &axes.back() ? index + static_cast<int64_t>(bytes) - 1 : index;
+    if (index < axis.low || last >= axis.high) return nullptr;
+    address += (index - axis.low) * axis.memory_stride;
+  }
+  return address;
+}
+
 Mapping MappingOf(const ArrayView& memory, const AxisOrder& order) {
   const Box whole = WholeBox(memory.ndim, memory.shape);
   return {memory, whole, whole, order};

@@ -31,6 +31,10 @@ Status CheckRange(const Layout& layout, uint64_t begin, uint64_t bytes);
 // kInternal when the memory has only a part of the extent.
 Status CheckInside(const Layout& layout, const Mapping& mapping);
 
+// The address where the range lies contiguously in memory, and wholly inside memory_box, or
+// nullptr.
+std::byte* Contiguous(const Mapping& mapping, uint64_t begin, uint64_t bytes);
+
 // Maps the whole of a view in an order of its axes.
 Mapping MappingOf(const ArrayView& memory, const AxisOrder& order);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,10 @@ class CopyQueue {
   virtual Status Park(const Mapping& mapping, uint64_t begin, uint64_t bytes,
                       const DeviceRoom& room, uint64_t offset) = 0;
   virtual Status Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) = 0;
+  // CRC32C of each block (kBlockBytes, the last one may be short) of contiguous memory of a device,
+  // made on it; waits for it. kUnsupported where it cannot.
+  virtual Status Checksum(const std::byte* memory, uint64_t bytes,
+                          std::span<uint32_t> checksums) = 0;
   // Sets a mark behind everything begun so far. Marks grow.
   virtual Result<uint64_t> Mark() = 0;
   // Waits for what was begun before the mark. After a failure nothing of it is known to be there.

@@ -17,11 +17,15 @@ inline constexpr DriverCode kNotInitialized = 3;
 struct ContextHandle;
 struct StreamHandle;
 struct EventHandle;
-using Context = ContextHandle*;  // CUcontext
-using Stream = StreamHandle*;    // CUstream
-using Event = EventHandle*;      // CUevent
-using Device = int;              // CUdevice, which is the device's ordinal
-using DeviceAddress = uint64_t;  // CUdeviceptr
+struct ModuleHandle;
+struct FunctionHandle;
+using Context = ContextHandle*;    // CUcontext
+using Stream = StreamHandle*;      // CUstream
+using Event = EventHandle*;        // CUevent
+using Module = ModuleHandle*;      // CUmodule
+using Function = FunctionHandle*;  // CUfunction
+using Device = int;                // CUdevice, which is the device's ordinal
+using DeviceAddress = uint64_t;    // CUdeviceptr
 
 // CUpointer_attribute.
 inline constexpr int kPointerContext = 1;

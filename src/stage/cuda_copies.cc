@@ -17,10 +17,19 @@ constexpr uint64_t kTinyRowBytes = 64;
 constexpr uint64_t kBounceNs = 30000;  // waits for the copy before the processor can begin
 constexpr uint64_t kBusBytesPerUs = 16000;
 constexpr uint64_t kReorderBytesPerUs = 2000;
+constexpr uint64_t kKernelNs = 10000;  // to start it, and the copy that follows
+constexpr uint64_t kKernelBytesPerUs = 50000;
+constexpr uint64_t kMostUnitBytes = 16;
+constexpr uint64_t kMostUnits = UINT32_MAX;
+static_assert(kMaxCopyAxes <= kernel::kMostAxes);
 
 uint64_t PitchedNs(const PitchedShape& shape) {
   const uint64_t rows = shape.calls * shape.height * shape.depth;
   return shape.calls * kCallNs + rows * (shape.width < kTinyRowBytes ? kTinyRowNs : kRowNs);
+}
+
+uint64_t KernelNs(const DeviceBox& box) {
+  return kKernelNs + box.bytes() * 1000 / kKernelBytesPerUs;
 }
 
 }  // namespace
@@ -68,6 +77,19 @@ uint64_t DeviceBox::bytes() const {
   uint64_t bytes = 1;
   for (size_t i = 0; i < count; ++i) bytes *= static_cast<uint64_t>(axes[i].count);
   return bytes;
+}
+
+int64_t DeviceBox::host_begin() const {
+  int64_t begin = host_offset;
+  for (size_t i = 0; i < count; ++i)
+    begin += std::min<int64_t>(0, (axes[i].count - 1) * axes[i].host_stride);
+  return begin;
+}
+
+uint64_t DeviceBox::host_span_bytes() const {
+  int64_t last = 0;
+  for (size_t i = 0; i < count; ++i) last += (axes[i].count - 1) * std::abs(axes[i].host_stride);
+  return static_cast<uint64_t>(last) + 1;
 }
 
 uint64_t DeviceBox::device_span_bytes() const {
@@ -135,7 +157,7 @@ PitchedShape PitchedShape::Of(const DeviceBox& box) {
   return shape;
 }
 
-Route RouteOf(const DeviceBox& box, bool to_host) {
+Route RouteOf(const DeviceBox& box, bool to_host, bool has_kernels) {
   const uint64_t pitched = PitchedNs(PitchedShape::Of(box));
   if (pitched <= 2 * kCallNs) return Route::kPitched;
   const uint64_t bytes = box.bytes();
@@ -143,8 +165,52 @@ Route RouteOf(const DeviceBox& box, bool to_host) {
   const uint64_t packed = reorder + PitchedNs(PitchedShape::Of(box.Packed()));
   const uint64_t span = reorder + box.device_span_bytes() / kBusBytesPerUs * 1000;
   const uint64_t least = std::min({pitched, packed, to_host ? span : packed});
+  // What lies between on the host's side is copied to the device, and must not be copied from it.
+  const uint64_t beside = box.host_span_bytes() - bytes;
+  if (has_kernels && (beside == 0 || !to_host) &&
+      KernelNs(box) + beside * 1000 / kBusBytesPerUs < least)
+    return Route::kKernel;
   if (least == pitched) return Route::kPitched;
   return least == packed ? Route::kPacked : Route::kSpan;
+}
+
+bool KernelParks(const DeviceBox& box) { return KernelNs(box) < PitchedNs(PitchedShape::Of(box)); }
+
+bool KernelBox::Of(const DeviceBox& box, uint64_t device_base, uint64_t packed, bool packs,
+                   KernelBox* out) {
+  const uint64_t device = device_base + static_cast<uint64_t>(box.device_offset);
+  const uint64_t host = packed + static_cast<uint64_t>(box.host_offset - box.host_begin());
+  size_t count = box.count;
+  uint64_t row_bytes = 1;
+  if (count > 0 && box.axes[count - 1].device_stride == 1 && box.axes[count - 1].host_stride == 1)
+    row_bytes = static_cast<uint64_t>(box.axes[--count].count);
+  // Everything is a multiple of the lowest bit of all.
+  uint64_t bits = kMostUnitBytes | row_bytes | device | host;
+  for (size_t i = 0; i < count; ++i)
+    bits |= static_cast<uint64_t>(box.axes[i].device_stride | box.axes[i].host_stride);
+  out->unit_bytes = bits & (~bits + 1);
+  kernel::BoxTask& task = out->task;
+  task = {};
+  task.to = packs ? host : device;
+  task.from = packs ? device : host;
+  uint64_t units = 1;
+  const auto append = [&](uint64_t indices, int64_t device_stride, int64_t host_stride) {
+    units *= indices;
+    if (units > kMostUnits) return false;
+    task.counts[task.axes] = static_cast<kernel::Word>(indices);
+    task.to_strides[task.axes] = packs ? host_stride : device_stride;
+    task.from_strides[task.axes++] = packs ? device_stride : host_stride;
+    return true;
+  };
+  for (size_t i = 0; i < count; ++i) {
+    const DeviceBox::Axis& axis = box.axes[i];
+    if (!append(static_cast<uint64_t>(axis.count), axis.device_stride, axis.host_stride))
+      return false;
+  }
+  const auto unit = static_cast<int64_t>(out->unit_bytes);
+  if (row_bytes > out->unit_bytes && !append(row_bytes / out->unit_bytes, unit, unit)) return false;
+  task.units = static_cast<kernel::Word>(units);
+  return true;
 }
 
 }  // namespace tsnap::cuda

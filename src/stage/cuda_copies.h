@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "stage/cuda_kernels/bodies.h"
 #include "stage/strided_copy.h"
 
 namespace tsnap::cuda {
@@ -24,6 +25,9 @@ struct DeviceBox {
   // axes: dst is the device's side, src the host's; the last one is of contiguous bytes on both.
   static DeviceBox Of(std::span<const CopyAxis> axes);
   uint64_t bytes() const;
+  // The lowest offset of the box on the host, and from there to the last byte.
+  int64_t host_begin() const;
+  uint64_t host_span_bytes() const;
   // From the first byte to the last on the device, what lies between the elements included.
   uint64_t device_span_bytes() const;
   // The same elements, one behind the other on the host in the order of the device.
@@ -76,9 +80,24 @@ enum class Route {
   kPacked,   // by the driver from or to a bounce buffer in the device's order; by the processor
              // between that and the host's
   kSpan,     // out of a device only: all from the first to the last byte into a bounce buffer
+  kKernel,   // by a kernel to or from the host's order within the device; between there and the
+             // host in one piece
 };
 
-// The one that is expected to be fastest.
-Route RouteOf(const DeviceBox& box, bool to_host);
+// The one that is expected to be fastest, of those that there are.
+Route RouteOf(const DeviceBox& box, bool to_host, bool has_kernels = false);
+// Within a device a kernel is expected to be faster than the driver's copies.
+bool KernelParks(const DeviceBox& box);
+
+// The box in units for a kernel that copies between the device and a place within it where the
+// host's bytes from host_begin() on lie: `packed`, aligned to 16 bytes or more.
+struct KernelBox {
+  kernel::BoxTask task;
+  uint64_t unit_bytes = 1;
+
+  // False: more units than a kernel counts.
+  static bool Of(const DeviceBox& box, uint64_t device_base, uint64_t packed, bool packs,
+                 KernelBox* out);
+};
 
 }  // namespace tsnap::cuda

@@ -65,6 +65,12 @@ const char* Load(void* library, Driver* driver) {
   if (driver->name == nullptr) return symbol;
   TSNAP_CUDA_FUNCTIONS(TSNAP_CUDA_LOAD)
 #undef TSNAP_CUDA_LOAD
+#define TSNAP_CUDA_LOAD(name, symbol, arguments)                                   \
+  driver->name = reinterpret_cast<decltype(driver->name)>(dlsym(library, symbol)); \
+  if (driver->name == nullptr && driver->lacks_for_kernels == nullptr)             \
+    driver->lacks_for_kernels = symbol;
+  TSNAP_CUDA_KERNEL_FUNCTIONS(TSNAP_CUDA_LOAD)
+#undef TSNAP_CUDA_LOAD
   return nullptr;
 }
 

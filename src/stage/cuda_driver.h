@@ -42,10 +42,22 @@ namespace tsnap::cuda {
   X(MemFree, "cuMemFree_v2", (DeviceAddress))                                                \
   X(MemGetInfo, "cuMemGetInfo_v2", (size_t*, size_t*))
 
+// What kernels need besides; drivers before CUDA 12 lack the first, and are used without kernels.
+#define TSNAP_CUDA_KERNEL_FUNCTIONS(X)                                                       \
+  X(CtxGetId, "cuCtxGetId", (Context, unsigned long long*))                                  \
+  X(ModuleLoadData, "cuModuleLoadData", (Module*, const void*))                              \
+  X(ModuleGetFunction, "cuModuleGetFunction", (Function*, Module, const char*))              \
+  X(LaunchKernel, "cuLaunchKernel",                                                          \
+    (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream, \
+     void**, void**))
+
 struct Driver {
 #define TSNAP_CUDA_MEMBER(name, symbol, arguments) DriverCode(*name) arguments = nullptr;
   TSNAP_CUDA_FUNCTIONS(TSNAP_CUDA_MEMBER)
+  TSNAP_CUDA_KERNEL_FUNCTIONS(TSNAP_CUDA_MEMBER)
 #undef TSNAP_CUDA_MEMBER
+
+  const char* lacks_for_kernels = nullptr;  // the first function of those that it lacks
 
   // kDevice with the driver's own name and text of the error, and what was being done.
   Status Check(DriverCode code, const char* action) const {

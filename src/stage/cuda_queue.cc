@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "stage/clipped_pieces.h"
+#include "stage/cuda_kernels.h"
 #include "stage/cuda_room.h"
 #include "stage/stager.h"
 
@@ -13,6 +15,9 @@ namespace tsnap::cuda {
 namespace {
 
 constexpr uint64_t kBounceBytes = 1 << 20;
+// Of the device, for kernels: rounded up to the first, never more than the second.
+constexpr uint64_t kPackedStepBytes = 1 << 20;
+constexpr uint64_t kMostPackedBytes = 64 << 20;
 
 // Page-aligned memory of a lane, pinned where the system allows it.
 class Bounce {
@@ -51,8 +56,30 @@ struct CudaQueue::Lane {
     // Where the context is gone, everything in it is gone as well.
     if (!current.Push(context.get()).ok()) return;
     bounce.Unpin();
+    if (packed != 0) driver.MemFree(packed);
     for (Event event : events) driver.EventDestroy(event);
     if (stream != nullptr) driver.StreamDestroy(stream);
+  }
+
+  // With the context current, as everything here.
+  bool HasKernels() {
+    if (asked_for_kernels) return kernels != nullptr;
+    asked_for_kernels = true;
+    // Why there are none is for those who insist on them: copies have other ways.
+    if (const Result<const Kernels*> found = Kernels::Of(driver, context.get()); found.ok())
+      kernels = *found;
+    return kernels != nullptr;
+  }
+  // Room for so many packed bytes; nothing is under way in it where it has to grow.
+  bool HasPacked(uint64_t bytes) {
+    if (bytes <= packed_bytes) return true;
+    if (bytes > kMostPackedBytes) return false;
+    if (packed != 0) driver.MemFree(packed);
+    packed = packed_bytes = 0;
+    const uint64_t rounded = AlignUp(bytes, kPackedStepBytes);
+    if (driver.MemAlloc(&packed, rounded) != kSuccess) return false;
+    packed_bytes = rounded;
+    return true;
   }
 
   Status NewEvent(Event* event) {
@@ -72,6 +99,10 @@ struct CudaQueue::Lane {
   std::vector<Event> events;  // not in use
   bool is_dirty = false;      // something was begun behind the last mark
   Bounce bounce;
+  bool asked_for_kernels = false;
+  const Kernels* kernels = nullptr;
+  DeviceAddress packed = 0;  // of the device, between kernels and the host
+  uint64_t packed_bytes = 0;
 };
 
 CudaQueue::CudaQueue(const Driver& driver) : driver_(driver) {}
@@ -154,7 +185,10 @@ Status CudaQueue::Park(const Mapping& mapping, uint64_t begin, uint64_t bytes,
     if (!begun.ok() || !Clip(layout, piece, &clipped)) return;
     const Ends ends{Way::kToRoom, nullptr, AddressOf(clipped.memory),
                     to + (clipped.offset - begin)};
-    begun = Begin(lane, ends, DeviceBox::Of({clipped.axes.data(), clipped.count}));
+    const DeviceBox box = DeviceBox::Of({clipped.axes.data(), clipped.count});
+    bool done = false;
+    if (KernelParks(box) && lane->HasKernels()) begun = ParkByKernel(lane, ends, box, &done);
+    if (begun.ok() && !done) begun = Begin(lane, ends, box);
   });
   return begun;
 }
@@ -169,11 +203,70 @@ Status CudaQueue::Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) {
                        "copying device memory to the host");
 }
 
+Status CudaQueue::Checksum(const std::byte* memory, uint64_t bytes, std::span<uint32_t> checksums) {
+  TSNAP_ASSIGN(Lane * lane, LaneFor(memory));
+  CurrentContext current(driver_);
+  TSNAP_TRY(current.Push(lane->context.get()));
+  if (!lane->HasKernels())
+    return Unsupported("checksumming GPU memory: there are no kernels for that GPU");
+  const uint64_t scratch_bytes = Kernels::ScratchBytes(bytes);
+  if (lane->packed != 0 && scratch_bytes > lane->packed_bytes) TSNAP_TRY(WaitForLane(lane));
+  if (checksums.size_bytes() > kBounceBytes || !lane->HasPacked(scratch_bytes))
+    return Unsupported("checksumming GPU memory: the GPU has no memory left for it");
+  TSNAP_TRY(lane->bounce.Allocate());
+  lane->is_dirty = true;
+  TSNAP_TRY(lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream));
+  TSNAP_TRY(driver_.Check(driver_.MemcpyDtoHAsync(lane->bounce.data(), lane->packed,
+                                                  checksums.size_bytes(), lane->stream),
+                          "copying checksums to the host"));
+  TSNAP_TRY(WaitForLane(lane));
+  std::memcpy(checksums.data(), lane->bounce.data(), checksums.size_bytes());
+  Kernels::Finish(bytes, checksums);
+  return Status::Ok();
+}
+
 Status CudaQueue::Copy(Lane* lane, const Ends& ends, const DeviceBox& box) {
-  const Route route = RouteOf(box, ends.way == Way::kToHost);
+  const bool to_host = ends.way == Way::kToHost;
+  if (RouteOf(box, to_host, true) == Route::kKernel && lane->HasKernels()) {
+    bool done = false;
+    TSNAP_TRY(CopyByKernel(lane, ends, box, &done));
+    if (done) return Status::Ok();
+  }
+  const Route route = RouteOf(box, to_host);
   if (route == Route::kPitched) return Begin(lane, ends, box);
   TSNAP_TRY(lane->bounce.Allocate());
   return CopyThroughBounce(lane, ends, box, route);
+}
+
+// The next copy finds the room for packed bytes free in its turn: all are on one stream.
+Status CudaQueue::CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done) {
+  const uint64_t bytes = box.host_span_bytes();
+  const bool to_host = ends.way == Way::kToHost;
+  KernelBox kernel;
+  if (lane->packed != 0 && bytes > lane->packed_bytes) TSNAP_TRY(WaitForLane(lane));
+  if (!lane->HasPacked(bytes) ||
+      !KernelBox::Of(box, ends.device_base, lane->packed, to_host, &kernel))
+    return Status::Ok();
+  *done = true;
+  lane->is_dirty = true;
+  std::byte* host = ends.host_base + box.host_begin();
+  if (to_host) {
+    TSNAP_TRY(lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream));
+    return driver_.Check(driver_.MemcpyDtoHAsync(host, lane->packed, bytes, lane->stream),
+                         "copying packed device memory to the host");
+  }
+  TSNAP_TRY(driver_.Check(driver_.MemcpyHtoDAsync(lane->packed, host, bytes, lane->stream),
+                          "copying to device memory, to be unpacked"));
+  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+}
+
+Status CudaQueue::ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done) {
+  KernelBox kernel;
+  const DeviceAddress room = ends.room_base + static_cast<DeviceAddress>(box.host_begin());
+  if (!KernelBox::Of(box, ends.device_base, room, true, &kernel)) return Status::Ok();
+  *done = true;
+  lane->is_dirty = true;
+  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
 }
 
 Status CudaQueue::Begin(Lane* lane, const Ends& ends, const DeviceBox& box) {

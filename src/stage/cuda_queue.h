@@ -24,6 +24,7 @@ class CudaQueue final : public CopyQueue {
   Status Park(const Mapping& mapping, uint64_t begin, uint64_t bytes, const DeviceRoom& room,
               uint64_t offset) override;
   Status Fetch(const DeviceRoom& room, uint64_t offset, ByteSpan out) override;
+  Status Checksum(const std::byte* memory, uint64_t bytes, std::span<uint32_t> checksums) override;
   Result<uint64_t> Mark() override;
   Status Wait(uint64_t mark) override;
 
@@ -50,6 +51,8 @@ class CudaQueue final : public CopyQueue {
                   int64_t host_offset);
   Status BeginRows(Lane* lane, Way way, const PitchedShape& shape, DeviceAddress device,
                    std::byte* host, DeviceAddress room);
+  Status CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
+  Status ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
   Status CopyThroughBounce(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status WaitForLane(Lane* lane);

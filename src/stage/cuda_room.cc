@@ -4,6 +4,7 @@
 
 #include "stage/clipped_pieces.h"
 #include "stage/cuda_copies.h"
+#include "stage/cuda_kernels.h"
 
 namespace tsnap::cuda {
 namespace {
@@ -44,13 +45,20 @@ bool CudaRoom::Fits(const Mapping& mapping, uint64_t begin, uint64_t bytes) cons
   if (!facts.ok() || facts->context != context_.get()) return false;
   const Result<Layout> layout = Layout::Make(mapping);
   if (!layout.ok() || !layout->inside_memory()) return false;
-  uint64_t calls = 0;
-  ForEachPiece(layout->axes(), begin, begin + bytes, [&](const LayoutPiece& piece) {
-    ClippedPiece clipped;
-    if (!Clip(*layout, piece, &clipped)) return;
-    calls += PitchedShape::Of(DeviceBox::Of({clipped.axes.data(), clipped.count})).calls;
-  });
-  return calls <= kMostCalls;
+  const auto calls_for = [&](bool has_kernels) {
+    uint64_t calls = 0;
+    ForEachPiece(layout->axes(), begin, begin + bytes, [&](const LayoutPiece& piece) {
+      ClippedPiece clipped;
+      if (!Clip(*layout, piece, &clipped)) return;
+      const DeviceBox box = DeviceBox::Of({clipped.axes.data(), clipped.count});
+      calls += has_kernels && KernelParks(box) ? 1 : PitchedShape::Of(box).calls;
+    });
+    return calls;
+  };
+  if (calls_for(false) <= kMostCalls) return true;
+  CurrentContext current(driver_);
+  return current.Push(context_.get()).ok() && Kernels::Of(driver_, context_.get()).ok() &&
+         calls_for(true) <= kMostCalls;
 }
 
 }  // namespace tsnap::cuda

@@ -20,6 +20,9 @@ class CudaRoom final : public DeviceRoom {
 
   uint64_t bytes() const override { return bytes_; }
   bool Fits(const Mapping& mapping, uint64_t begin, uint64_t bytes) const override;
+  std::byte* At(uint64_t offset) const override {
+    return reinterpret_cast<std::byte*>(address_ + offset);
+  }
   DeviceAddress address() const { return address_; }
 
  private:

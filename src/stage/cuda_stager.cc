@@ -8,6 +8,7 @@
 
 #include "stage/clipped_pieces.h"
 #include "stage/cuda_context.h"
+#include "stage/cuda_kernels.h"
 #include "stage/cuda_pinner.h"
 #include "stage/cuda_pointer.h"
 #include "stage/cuda_queue.h"
@@ -120,6 +121,28 @@ Result<std::shared_ptr<Pinner>> CudaStager::MakePinner(const void* memory) {
   TSNAP_ASSIGN(const PointerFacts facts, FactsOf(driver_, memory));
   TSNAP_ASSIGN(ContextUse context, ContextUse::Of(driver_, facts));
   return std::shared_ptr<Pinner>(std::make_shared<CudaPinner>(driver_, std::move(context)));
+}
+
+// Managed memory moves, and that of a pool belongs to no context: both are not for cuFile.
+std::byte* CudaStager::InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes) {
+  std::byte* memory = Contiguous(mapping, begin, bytes);
+  if (memory == nullptr) return nullptr;
+  const Result<PointerFacts> facts = FactsOf(driver_, memory);
+  const bool fits = facts.ok() && facts->kind == MemoryKind::kDevice && facts->context != nullptr;
+  return fits ? memory : nullptr;
+}
+
+Status CudaStager::CheckFiles(const void* memory, bool checksums, bool insists) {
+  TSNAP_ASSIGN(const PointerFacts facts, FactsOf(driver_, memory));
+  TSNAP_ASSIGN(const ContextUse context, ContextUse::Of(driver_, facts));
+  CurrentContext current(driver_);
+  TSNAP_TRY(current.Push(context.get()));
+  TSNAP_TRY(OpenFileDriver(insists));
+  if (!checksums) return Status::Ok();
+  const Result<const Kernels*> kernels = Kernels::Of(driver_, context.get());
+  if (kernels.ok()) return Status::Ok();
+  return Unsupported(
+      fmt::format("checksums cannot be made on the GPU: {}", kernels.status().message()));
 }
 
 Result<bool> IsCudaMemory(const void* pointer) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "stage/cuda_driver.h"
+#include "stage/cuda_file.h"
 #include "stage/cuda_room.h"
 #include "stage/stager.h"
 
@@ -22,6 +23,11 @@ class CudaStager final : public Stager {
   Result<std::shared_ptr<Pinner>> MakePinner(const void* memory) override;
   Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes) override {
     return CudaRoom::Make(driver_, memory, most_bytes);
+  }
+  std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes) override;
+  Status CheckFiles(const void* memory, bool checksums, bool insists) override;
+  Result<std::unique_ptr<DeviceFile>> OpenFile(int descriptor, bool insists) override {
+    return OpenCudaFile(driver_, descriptor, insists);
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "stage/cuda_stager.h"
+#include "stage/device_file.h"
 #include "stage/device_room.h"
 #include "stage/host.h"
 
@@ -40,6 +41,16 @@ Result<std::shared_ptr<Pinner>> Stager::MakePinner(const void*) {
 
 Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*, uint64_t) {
   return std::unique_ptr<DeviceRoom>();
+}
+
+std::byte* Stager::InDevice(const Mapping&, uint64_t, uint64_t) { return nullptr; }
+
+Status Stager::CheckFiles(const void*, bool, bool) {
+  return Unsupported("its memory is the host's, not a GPU's");
+}
+
+Result<std::unique_ptr<DeviceFile>> Stager::OpenFile(int, bool) {
+  return Internal("staging an array: its memory needs no files");
 }
 
 Result<Stager*> StagerFor(const void* pointer) {

@@ -15,6 +15,7 @@
 
 namespace tsnap {
 
+class DeviceFile;
 class DeviceRoom;
 class Pinner;
 
@@ -53,6 +54,15 @@ class Stager {
   virtual Result<std::shared_ptr<Pinner>> MakePinner(const void* memory);
   // Spare memory of that device, at most so many bytes; nullptr: there is none.
   virtual Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes);
+  // Where the range lies contiguously (and wholly inside memory_box) in memory that files are
+  // written from and read to without the host; nullptr: it does not.
+  virtual std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes);
+  // Whether such transfers can be, for the device of the memory; kUnsupported says why not.
+  // checksums: those of its blocks are to be made on it as well. insists: also where nothing is
+  // expected to be gained.
+  virtual Status CheckFiles(const void* memory, bool checksums, bool insists);
+  // A file for them, of a descriptor that stays open; after CheckFiles. kUnsupported says why not.
+  virtual Result<std::unique_ptr<DeviceFile>> OpenFile(int descriptor, bool insists);
 };
 
 // The stager for the memory that a pointer names. The table of stagers; the result lives as long as

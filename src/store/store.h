@@ -42,6 +42,8 @@ struct StoreTraits {
   uint64_t least_part_bytes = 0;
   bool wants_checksums = false;    // of what WriteAt is given: they are verified on arrival
   bool hashed_slab_names = false;  // spread the load over partitions by the beginning of names
+  // What it stores are files of the machine: its writers have descriptors, OpenFile gives others.
+  bool has_files = false;
   bool datasets = false;  // one file whose datasets are the slabs: laid out before they are written
   bool whole_objects() const { return least_part_bytes > 0; }
 };
@@ -87,6 +89,9 @@ class StoreWriter {
   Status WriteAt(uint64_t offset, ConstByteSpan bytes) {
     return WriteAt(offset, bytes, std::nullopt);
   }
+  // The file that is written, for those who write whole pages of it in another way, where nobody
+  // else writes; they count it (StoreCounters). -1: there is none.
+  virtual int descriptor() const { return -1; }
   // Pushes what was written there towards the device, so that Finish waits for less at a time. Only
   // a hint: what goes wrong shows in Finish.
   virtual void Push(uint64_t offset, uint64_t bytes) {
@@ -95,6 +100,14 @@ class StoreWriter {
   // The object has exactly size_bytes; with durable it survives a crash of the machine once its
   // folder is synced.
   virtual Status Finish(uint64_t size_bytes, bool durable) = 0;
+};
+
+// An object that is open to be read in another way than by ReadAt, past the page cache where that
+// can be.
+class StoreFile {
+ public:
+  virtual ~StoreFile() = default;
+  virtual int descriptor() const = 0;
 };
 
 class Store {
@@ -117,6 +130,10 @@ class Store {
   // Exactly out.size() bytes at offset; kCorrupt ("truncated") when the object ends before,
   // kNotFound when it is missing.
   virtual Status ReadAt(const std::string& key, uint64_t offset, ByteSpan out) = 0;
+  // Where traits().has_files.
+  virtual Result<std::shared_ptr<StoreFile>> OpenFile(const std::string& key) {
+    return Unsupported("opening " + key + " of " + url() + ": it is no file");
+  }
   // These bytes will be asked for soon. A store may fetch them ahead, exactly them, or do nothing;
   // what goes wrong shows in ReadAt, if there. Neither counted nor waited for.
   virtual void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) {

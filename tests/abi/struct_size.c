@@ -101,6 +101,10 @@ static void check_config(void) {
   config.known.struct_size = sizeof(size_t);
   EXPECT(open_and_close(&config.known), TSNAP_OK, "the shortest config is all defaults");
   config.known.direct_io = 0;
+  config.known.struct_size = sizeof(tsnap_config);
+  config.known.reserved = 1;
+  EXPECT(open_and_close(&config.known), TSNAP_E_UNSUPPORTED, "a reserved field that is set is refused");
+  config.known.reserved = 0;
   config.known.struct_size = sizeof(config);
   EXPECT(open_and_close(&config.known), TSNAP_OK, "a longer config with zeros works");
   config.later[1] = 1;

@@ -1,4 +1,4 @@
-// What src/stage/cuda_api.h declares of the driver against the toolkit's own header. Compiled where there is one; it does nothing.
+// What src/stage/cuda_api.h declares of the driver, and src/stage/cuda_file_api.h of cuFile, against the toolkit's own headers. Compiled where there is one; it does nothing.
 #include <cuda.h>
 
 #include <cstddef>
@@ -76,5 +76,49 @@ constexpr bool IsAlike() {
 #define ALIKE(name, symbol, arguments) \
   static_assert(IsAlike<decltype(cuda::Driver::name), decltype(&cu##name)>(), symbol);
 TSNAP_CUDA_FUNCTIONS(ALIKE)
+TSNAP_CUDA_KERNEL_FUNCTIONS(ALIKE)
+
+// cuFile, where the toolkit has it.
+#if __has_include(<cufile.h>)
+#include <cufile.h>
+#include "stage/cuda_file_api.h"
+
+#define SAME_CODE(number, name) SAME(number, name);
+TSNAP_CUFILE_CODES(SAME_CODE)
+SAME(cuda::kFileSuccess, CU_FILE_SUCCESS);
+SAME(cuda::kFileDriverAlreadyOpen, CU_FILE_DRIVER_ALREADY_OPEN);
+SAME(cuda::kFileOfDescriptor, CU_FILE_HANDLE_TYPE_OPAQUE_FD);
+SAME(cuda::kFileLustre, 1U << CU_FILE_LUSTRE_SUPPORTED);
+SAME(cuda::kFileNfs, 1U << CU_FILE_NFS_SUPPORTED);
+SAME(cuda::kFileGpfs, 1U << CU_FILE_GPFS_SUPPORTED);
+SAME(cuda::kFileNvme, 1U << CU_FILE_NVME_SUPPORTED);
+SAME(cuda::kFileNvmeof, 1U << CU_FILE_NVMEOF_SUPPORTED);
+SAME(cuda::kFileScsi, 1U << CU_FILE_SCSI_SUPPORTED);
+SAME(cuda::kFileScaleflux, 1U << CU_FILE_SCALEFLUX_CSD_SUPPORTED);
+SAME(cuda::kFileNvmesh, 1U << CU_FILE_NVMESH_SUPPORTED);
+SAME(cuda::kFileBeegfs, 1U << CU_FILE_BEEGFS_SUPPORTED);
+SAME(cuda::kFileAllowsCompatible, 1U << CU_FILE_ALLOW_COMPAT_MODE);
+SAME(offsetof(cuda::FileProperties, major), offsetof(CUfileDrvProps_t, nvfs.major_version));
+SAME(offsetof(cuda::FileProperties, status), offsetof(CUfileDrvProps_t, nvfs.dstatusflags));
+SAME(offsetof(cuda::FileProperties, control), offsetof(CUfileDrvProps_t, nvfs.dcontrolflags));
+static_assert(sizeof(cuda::FileProperties) >= sizeof(CUfileDrvProps_t));
+SAME(sizeof(cuda::FileDescription), sizeof(CUfileDescr_t));
+SAME(offsetof(cuda::FileDescription, handle), offsetof(CUfileDescr_t, handle));
+SAME(offsetof(cuda::FileDescription, operations), offsetof(CUfileDescr_t, fs_ops));
+SAME(sizeof(cuda::FileError), sizeof(CUfileError_t));
+SAME(offsetof(cuda::FileError, driver_code), offsetof(CUfileError_t, cu_err));
+
+struct FileLibrary {
+#define MEMBER(name, symbol, result, arguments) result(*name) arguments;
+  TSNAP_CUFILE_FUNCTIONS(MEMBER)
+};
+template <class... Arguments>
+struct Arity<void (*)(Arguments...)> {
+  static constexpr size_t kBytes[] = {0, sizeof(Arguments)...};
+};
+#define FILE_ALIKE(name, symbol, result, arguments) \
+  static_assert(IsAlike<decltype(FileLibrary::name), decltype(&cuFile##name)>(), symbol);
+TSNAP_CUFILE_FUNCTIONS(FILE_ALIKE)
+#endif
 
 int main() { return 0; }

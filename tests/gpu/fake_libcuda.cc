@@ -3,6 +3,7 @@
 // reach, copies come late and in the order of their streams, and what a program must not do ends it with a message.
 //
 //   TSNAP_FAKE_CUDA_FAIL=cuMemHostRegister_v2:2      its second call fails; :2+ and all behind it; several with commas
+//   TSNAP_FAKE_CUDA_SPOIL=tsnap_checksum_slices      the kernels whose names begin so compute something wrong
 //   TSNAP_FAKE_CUDA_DEVICES=2, TSNAP_FAKE_CUDA_MEMORY_MIB=512 (of each), TSNAP_FAKE_CUDA_DELAY_US=200, TSNAP_FAKE_CUDA_SEED=1
 #include <algorithm>
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "fake_kernels.h"
 #include "fake_memory.h"
 #include "fake_streams.h"
 #include "stage/cuda_api.h"
@@ -23,7 +25,7 @@ using namespace fake;
 namespace {
 
 enum : int {
-  kOk = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101, kInvalidContext = 201,
+  kOk = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNotFound = 500,
   kNotReady = 600, kAlreadyRegistered = 712, kNotRegistered = 713, kUnknownError = 999,
 };
 
@@ -173,6 +175,7 @@ const std::map<int, std::pair<const char*, const char*>>& Texts() {
       {kInvalidValue, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}},
       {kOutOfMemory, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
       {kNotInitialized, {"CUDA_ERROR_NOT_INITIALIZED", "initialization error"}},
+      {kInvalidImage, {"CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"}},
       {kUnknownError, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
   };
   return *texts;
@@ -193,6 +196,13 @@ API uint64_t tsnap_fake_cuda_count(const char* what) {
   if (name == "registered") return TheMemory().Count(Kind::kRegistered);
   if (name == "allocated") return TheMemory().Count(Kind::kDevice);
   return TheOrders().Count(name);
+}
+
+// Where the stand-in for cuFile finds the memory; it wants that of one context, which is current, and no other kind.
+API void* tsnap_fake_cuda_reach(uint64_t address, size_t bytes) {
+  const Region region = TheMemory().Find(address);
+  if (region.kind != Kind::kDevice) Misuse("cuFile is given memory that is not of cuMemAlloc");
+  return ReachDevice(address, bytes, Current("cuFile"), "cuFile");
 }
 
 API int cuInit(unsigned) {
@@ -523,6 +533,39 @@ API int cuMemcpy3DAsync_v2(const tsnap::cuda::BoxCopy* given, void* handle) {
         std::memcpy(to + (z * copy.dst_height + y) * copy.dst_pitch, from + (z * copy.src_height + y) * copy.src_pitch,
                     copy.width_bytes);
   });
+  return kOk;
+}
+
+// --- kernels ------------------------------------------------------------------------------------------
+
+API int cuCtxGetId(void* context, unsigned long long* number) {
+  ENTER();
+  auto* given = static_cast<Context*>(context);
+  if (!TheHandles().IsAlive(given)) Misuse("cuCtxGetId of a context that there is not");
+  *number = given->number;
+  return kOk;
+}
+API int cuModuleLoadData(void** module, const void* image) {
+  ENTER();
+  *module = LoadModule(Current(__func__), static_cast<const char*>(image));
+  return *module != nullptr ? kOk : kInvalidImage;
+}
+API int cuModuleGetFunction(void** function, void* module, const char* name) {
+  ENTER();
+  *function = FindKernel(module, Current(__func__), name);
+  return *function != nullptr ? kOk : kNotFound;
+}
+API int cuLaunchKernel(void* function, unsigned blocks, unsigned y, unsigned z, unsigned threads, unsigned thread_y, unsigned thread_z,
+                       unsigned shared_bytes, void* handle, void** arguments, void** extra) {
+  ENTER();
+  Stream* stream = StreamIn(handle, __func__);
+  if (y * z * thread_y * thread_z != 1 || shared_bytes != 0 || extra != nullptr || blocks == 0 || threads == 0 || threads > 1024)
+    Misuse("cuLaunchKernel: a shape that the kernels do not have");
+  const Context* context = stream->context();
+  TheOrders().Add(KernelName(function));
+  stream->Give(PrepareKernel(function, context, arguments, blocks, threads, [&](uint64_t address, size_t bytes) {
+    return ReachDevice(address, bytes, context, "cuLaunchKernel");
+  }));
   return kOk;
 }
 

@@ -110,7 +110,8 @@ Handles& TheHandles() {
 }
 
 Context* Handles::Add(int device, bool is_primary) {
-  auto* context = new Context{device, is_primary, nullptr};
+  static std::atomic<unsigned long long> last{0};
+  auto* context = new Context{device, is_primary, nullptr, ++last};
   context->legacy = std::make_unique<Stream>(context);
   const std::lock_guard lock(mutex_);
   contexts_.insert(context);

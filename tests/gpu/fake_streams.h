@@ -22,6 +22,7 @@ struct Context {
   int device = 0;
   bool is_primary = false;
   std::unique_ptr<Stream> legacy;   // the null stream
+  unsigned long long number = 0;    // of no other context before or after
 };
 
 class Stream {

@@ -208,6 +208,7 @@ const std::map<std::string, bool>& Functions() {
       {"cuMemcpy3DAsync_v2", false},     {"cuStreamDestroy_v2", true},   {"cuEventDestroy_v2", true},
       {"cuMemHostRegister_v2", true},    {"cuMemHostUnregister", true},  {"cuMemcpyDtoDAsync_v2", false},
       {"cuMemAlloc_v2", true},           {"cuMemGetInfo_v2", true},      {"cuMemFree_v2", true},
+      {"cuLaunchKernel", false},         {"cuCtxGetId", true},
   };
   return *functions;
 }

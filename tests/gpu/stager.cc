@@ -155,7 +155,9 @@ void FillsSwapsAndHashesAsTheHost() {
 // What is copied by the driver, what by the processor: each way has a layout that takes it.
 void EachWayIsTaken() {
   using namespace tsnap::cuda;
-  const auto route = [](std::vector<CopyAxis> axes, bool to_host) { return RouteOf(DeviceBox::Of(axes), to_host); };
+  const auto route = [](std::vector<CopyAxis> axes, bool to_host, bool kernels = false) {
+    return RouteOf(DeviceBox::Of(axes), to_host, kernels);
+  };
   const std::vector<CopyAxis> rows = {{1000, 8192, 4096}, {4096, 1, 1}};
   CHECK(route(rows, true) == Route::kPitched && route(rows, false) == Route::kPitched);
   const std::vector<CopyAxis> column = {{20000, 24, 8}, {8, 1, 1}};   // one member of a record of three
@@ -164,6 +166,11 @@ void EachWayIsTaken() {
   CHECK(route(turned, false) == Route::kPacked);
   const std::vector<CopyAxis> backwards = {{5000, -4000, 4000}, {4000, 1, 1}};
   CHECK(route(backwards, false) == Route::kPacked);
+  for (const auto& axes : {column, turned, backwards})
+    for (const bool to_host : {false, true}) CHECK(route(axes, to_host, true) == Route::kKernel);
+  CHECK(route(rows, true, true) == Route::kPitched);
+  const std::vector<CopyAxis> sparse = {{20000, 24, 16}, {8, 1, 1}};   // what lies between on the host is not the device's to write
+  CHECK(route(sparse, true, true) != Route::kKernel && route(sparse, false, true) == Route::kKernel);
 }
 
 void MappingsThatDoNotFitAreInternal() {

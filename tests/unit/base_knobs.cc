@@ -38,6 +38,7 @@ Test(knobs, defaults_hold_without_an_environment) {
   cr_assert_eq(knobs.gc_age_seconds, 86400.0);
   cr_assert_eq(knobs.log_level, 2);
   cr_assert_eq(knobs.direct_io, 0);
+  cr_assert_eq(knobs.gpu_direct_storage, 0);
   cr_assert_eq(knobs.read_ahead_bytes, 16u << 20);
 }
 
@@ -55,6 +56,7 @@ Test(knobs, environment_fills_every_field) {
   setenv("TSNAP_COLLECTIVE_TIMEOUT_SECONDS", "2.5", 1);
   setenv("TSNAP_IO_TIMEOUT_SECONDS", "1e1", 1);
   setenv("TSNAP_DIRECT_IO", "off", 1);
+  setenv("TSNAP_GPU_DIRECT_STORAGE", "on", 1);
   setenv("TSNAP_LOG_LEVEL", "4", 1);
   setenv("TSNAP_GC_AGE_SECONDS", "60", 1);
   setenv("TSNAP_READ_AHEAD_BYTES", "3M", 1);
@@ -72,6 +74,7 @@ Test(knobs, environment_fills_every_field) {
   cr_assert_eq(knobs.collective_timeout_seconds, 2.5);
   cr_assert_eq(knobs.io_timeout_seconds, 10.0);
   cr_assert_eq(knobs.direct_io, 2);
+  cr_assert_eq(knobs.gpu_direct_storage, 1);
   cr_assert_eq(knobs.log_level, 4);
   cr_assert_eq(knobs.gc_age_seconds, 60.0);
   cr_assert_eq(knobs.read_ahead_bytes, 3u << 20);
@@ -150,6 +153,8 @@ Test(knobs, what_cannot_be_parsed_is_an_error_that_names_the_variable) {
       {"TSNAP_READ_AHEAD_BYTES", "much"},
       {"TSNAP_DIRECT_IO", "3"},
       {"TSNAP_DIRECT_IO", "yes"},
+      {"TSNAP_GPU_DIRECT_STORAGE", "auto"},
+      {"TSNAP_CUDA_KERNELS", "3"},
       {"TSNAP_LOG_LEVEL", "5"},
       {"TSNAP_LOG_LEVEL", "loud"},
   };
@@ -163,12 +168,13 @@ Test(knobs, what_cannot_be_parsed_is_an_error_that_names_the_variable) {
 }
 
 Test(knobs, fields_out_of_range_are_errors) {
-  for (int field = 0; field < 4; ++field) {
+  for (int field = 0; field < 5; ++field) {
     Knobs knobs = Unset();
     if (field == 0) knobs.io_concurrency = -1;
     if (field == 1) knobs.collective_timeout_seconds = -5;
     if (field == 2) knobs.direct_io = 9;
     if (field == 3) knobs.log_level = 9;
+    if (field == 4) knobs.gpu_direct_storage = -1;
     cr_assert(ResolveKnobs(&knobs).code() == Code::kInvalid, "field %d", field);
   }
 }

@@ -24,6 +24,15 @@ using posix::IfLink;
 using posix::Name;
 using posix::NameKind;
 
+class OpenedFile final : public StoreFile {
+ public:
+  explicit OpenedFile(Descriptor file) : file_(std::move(file)) {}
+  int descriptor() const override { return file_.get(); }
+
+ private:
+  const Descriptor file_;
+};
+
 class PosixStore final : public Store {
  public:
   PosixStore(std::string root, StoreTraits traits, double lock_timeout_seconds, bool reads_ahead)
@@ -53,6 +62,15 @@ class PosixStore final : public Store {
     counters().read_bytes += got;
     TSNAP_TRY(status);
     return got == out.size() ? Status::Ok() : Truncated(path, file->get(), offset, out.size());
+  }
+
+  Result<std::shared_ptr<StoreFile>> OpenFile(const std::string& key) override {
+    const std::string path = PathOf(key);
+    TSNAP_ASSIGN(Descriptor file, posix::OpenToRead(path));
+    // Where the file system has direct I/O; it has been found to be a file.
+    if (Descriptor direct(::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)); direct)
+      file = std::move(direct);
+    return std::shared_ptr<StoreFile>(std::make_shared<OpenedFile>(std::move(file)));
   }
 
   void WillRead(const std::string& key, uint64_t offset, uint64_t bytes) override {
@@ -230,6 +248,7 @@ Result<std::unique_ptr<Store>> OpenPosixStore(const std::string& root, const Kno
   StoreTraits traits;
   traits.slab_bytes = uint64_t{64} << 30;
   traits.chunk_bytes = uint64_t{64} << 20;
+  traits.has_files = true;
   if (create) {
     TSNAP_TRY(posix::MakeFolders(root));
     TSNAP_ASSIGN(const bool direct, posix::UseDirectIo(root, knobs.direct_io));

@@ -20,6 +20,7 @@ class PosixWriter final : public StoreWriter {
   ~PosixWriter() override;
 
   Status WriteAt(uint64_t offset, ConstByteSpan bytes, std::optional<uint32_t> crc32c) override;
+  int descriptor() const override { return file_.get(); }
   void Push(uint64_t offset, uint64_t bytes) override;
   Status Finish(uint64_t size_bytes, bool durable) override;
 

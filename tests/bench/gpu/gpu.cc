@@ -1,7 +1,9 @@
 // Takes and restores of device arrays, against what bounds them: the bandwidth of one pinned copy in each direction, and of a file
 // on the same disk. One process and one GPU; contenders are interleaved, medians of the rounds are printed as a table.
 //
-//   bench_gpu --mib 4096 --arrays 8 --rounds 5 --dir /scratch [--budget-mib N]
+//   bench_gpu --mib 4096 --arrays 8 --rounds 5 --dir /scratch [--budget-mib N] [--direct on]
+//
+// --direct on: takes and restores also by GPUDirect Storage, which then has to be there.
 //
 // It finds the driver as the tests do (tests/gpu/gpu.h): without one it says so and ends with 77.
 #include <fcntl.h>
@@ -25,6 +27,7 @@ constexpr size_t kMiB = size_t{1} << 20;
 
 struct Settings {
   size_t mib = 4096, arrays = 8, rounds = 5, budget_mib = 1024;
+  bool direct = false;
   std::string dir = ".";
 };
 
@@ -45,7 +48,10 @@ class Bench {
     pageable_.assign(kCopyBytes, 1);
     tsnap_config config = TSNAP_CONFIG_INIT;
     config.memory_budget_bytes = settings.budget_mib * kMiB;
+    config.gpu_direct_storage = TSNAP_OFF;
     CHECK_OK(tsnap_context_open_self(&config, &context_));
+    config.gpu_direct_storage = TSNAP_ON;
+    if (settings.direct) CHECK_OK(tsnap_context_open_self(&config, &direct_));
     for (size_t i = 0; i < settings.arrays; ++i) {
       arrays_.push_back(std::make_unique<GpuMemory>(gpu_, bytes_));
       const tsnap_array array = Line(TSNAP_UINT8, arrays_.back()->data(), static_cast<int64_t>(bytes_));
@@ -54,6 +60,7 @@ class Bench {
   }
   ~Bench() {
     CHECK_OK(tsnap_context_close(&context_));
+    if (direct_ != nullptr) CHECK_OK(tsnap_context_close(&direct_));
     const Within within(gpu_);
     CHECK_CUDA(TheCuda().MemFreeHost(pinned_));
     CHECK_CUDA(TheCuda().StreamDestroy(stream_));
@@ -64,12 +71,18 @@ class Bench {
     Note("one pinned copy to the host (limit)", CopyAll(true, true));
     Note("one pageable copy to the host", CopyAll(true, false));
     Note("a file: write, fsync (limit)", WriteFile());
-    Note("tsnap_take", Take());
+    if (direct_ != nullptr) Note("tsnap_take, GPUDirect Storage", Take(direct_));
+    Note("tsnap_take", Take(context_));
     Note("tsnap_take_async, the call", TakeAsync(false));
     Note("tsnap_take_async, the call, spare memory", TakeAsync(true));
     Fill(0);
-    Note("tsnap_restore", Restore());
+    Note("tsnap_restore", Restore(context_));
     Check(static_cast<unsigned char>(round + 1));
+    if (direct_ != nullptr) {
+      Fill(0);
+      Note("tsnap_restore, GPUDirect Storage", Restore(direct_));
+      Check(static_cast<unsigned char>(round + 1));
+    }
     Note("one pinned copy to the device (limit)", CopyAll(false, true));
   }
 
@@ -143,11 +156,11 @@ class Bench {
 
   std::string Place() const { return settings_.dir + "/bench_gpu.snapshot"; }
 
-  double Take() {
+  double Take(tsnap_context* context) {
     tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;
     options.overwrite = TSNAP_ON;
     const Clock clock;
-    CHECK_OK(tsnap_take(context_, Place().c_str(), state_, &options));
+    CHECK_OK(tsnap_take(context, Place().c_str(), state_, &options));
     return clock.seconds();
   }
 
@@ -163,9 +176,9 @@ class Bench {
     return seconds;
   }
 
-  double Restore() {
+  double Restore(tsnap_context* context) {
     const Clock clock;
-    CHECK_OK(tsnap_restore(context_, Place().c_str(), state_, nullptr));
+    CHECK_OK(tsnap_restore(context, Place().c_str(), state_, nullptr));
     return clock.seconds();
   }
 
@@ -177,6 +190,7 @@ class Bench {
   std::vector<uint8_t> pageable_;
   State state_;
   tsnap_context* context_ = nullptr;
+  tsnap_context* direct_ = nullptr;   // null: not asked for
   std::vector<std::unique_ptr<GpuMemory>> arrays_;
   std::vector<std::string> order_;
   std::map<std::string, std::vector<double>> seconds_;
@@ -191,6 +205,7 @@ int Run(int argc, char** argv) {
     if (option == "--mib") settings.mib = number;
     if (option == "--arrays") settings.arrays = number;
     if (option == "--rounds") settings.rounds = number;
+    if (option == "--direct") settings.direct = std::string(argv[i + 1]) == "on";
     if (option == "--budget-mib") settings.budget_mib = number;
   }
   TheCuda();
