@@ -22,6 +22,7 @@ class Tsnap(MesonPackage):
     variant("lz4", default=True, description="The LZ4 codec")
     variant("object_stores", default=True, description="Snapshots in S3 and Google Cloud Storage")
     variant("cuda", default=True, description="Arrays in the memory of NVIDIA GPUs; the driver is found at run time")
+    variant("gpu_kernels", default=False, description="Kernels for GPUs, compiled by nvcc", when="+cuda")
     variant("fortran", default=True, description="The Fortran binding")
     variant("python", default=False, description="The Python package")
 
@@ -33,6 +34,7 @@ class Tsnap(MesonPackage):
         "lz4": "lz4",
         "object_stores": "object_stores",
         "cuda": "cuda",
+        "gpu_kernels": "gpu_kernels",
         "fortran": "fortran",
         "python": "python",
     }
@@ -60,6 +62,9 @@ class Tsnap(MesonPackage):
     depends_on("mpi@3.1:", when="+mpi")
     depends_on("hdf5@1.10.3: +mpi", when="+hdf5 +mpi")
     depends_on("hdf5@1.10.3: ~mpi", when="+hdf5 ~mpi")
+
+    depends_on("cuda", type="build", when="+gpu_kernels")
+    depends_on("python@3.9:", type="build", when="+gpu_kernels")
 
     extends("python@3.9:", when="+python")
     depends_on("py-numpy@1.21:", type="run", when="+python")
