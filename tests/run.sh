@@ -230,8 +230,8 @@ finish() {
 }
 
 case $mode in
-  mpich) install_packages build test servers mpich ;;
-  *) install_packages build test servers ;;
+  mpich) install_packages build test site servers mpich ;;
+  *) install_packages build test site servers ;;
 esac
 [ "${TSNAP_TEST_LONG:-0}" = 0 ] || install_packages swift
 [ "$bench" = 0 ] || install_packages bench

@@ -2,6 +2,7 @@
 """Runs what the pages show: programs, snippets and commands are taken out of the Markdown and must work as they stand.
 
     readme_snippets.py SOURCE_ROOT BUILD_ROOT {mpi|core} PAGE...
+    readme_snippets.py SOURCE_ROOT BUILD_ROOT {mpi|core} --all-but PAGE...     every other page under docs/ that has code
 
 Blocks, by what stands after the three backquotes:
     c complete file=NAME   a whole program: saved as NAME, compiled with warnings as errors (the commands run it)
@@ -9,8 +10,11 @@ Blocks, by what stands after the three backquotes:
     c file                 file scope: stands before the next snippet
     c run                  the body of a function; compiled and run; it gets ctx, state and url
     c run roundtrip        the same, then takes and restores the state
+    c compile              the same, only compiled: it needs what the machine may lack. A comment <!-- given: DECLARATIONS -->
+                           right before the block declares what it does not show
     sh runnable            commands, run one block after the other in one folder
-Any other block is only shown; a "c" block without a word after it is an error, so that none is forgotten.
+    python run             run in that folder, after what earlier blocks of the page have defined; needs h5py
+Any other block is only shown; a block of C or Python without a word after it is an error, so that none is forgotten.
 The tsnap that is used is that of BUILD_ROOT, seen through its own tsnap.pc. Exit status 77 (skipped) when there is no compiler.
 """
 
@@ -23,6 +27,8 @@ import sys
 import tempfile
 
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
+GIVEN = re.compile(r"<!-- given: (.*?) -->\n\Z", re.S)
+HAS_CODE = re.compile(r"^```(?:c|python)\b", re.M)
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 HARNESS = """
@@ -33,6 +39,7 @@ int main(int argc, char **argv) {
   must(tsnap_context_open_self(NULL, &ctx));
   must(tsnap_state_create(&state));
   {
+%(given)s
 #line %(line)d "%(page)s"
 %(body)s
 #line 1 "harness"
@@ -41,6 +48,18 @@ int main(int argc, char **argv) {
   must(tsnap_context_close(&ctx));
   tsnap_state_destroy(&state);
   return url == NULL;
+}
+"""
+
+# What snippets see on a page that has no prelude of its own.
+PRELUDE = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <tsnap.h>
+static void must(int32_t status) {
+  if (status == TSNAP_OK) return;
+  fprintf(stderr, "%s: %s\\n", tsnap_status_name(status), tsnap_last_error());
+  exit(1);
 }
 """
 
@@ -92,6 +111,9 @@ class Place:
         print(f"{name} failed with {done.returncode}:\n{done.stdout}{done.stderr}", flush=True)
         return False
 
+    def succeeds(self, command):
+        return subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
     def flags(self, package):
         return subprocess.run(["pkg-config", "--cflags", "--libs", package], env=self.env, capture_output=True, text=True,
                               check=True).stdout.split()
@@ -102,21 +124,25 @@ class Page:
         self.name = path.relative_to(root).as_posix()
         self.text = path.read_text()
         self.place, self.with_mpi = place, with_mpi
-        self.prelude, self.before = "", ""
+        self.python = ""
+        self.prelude, self.before = "" if "```c prelude" in self.text else PRELUDE, ""
         self.counts = {"snippets": 0, "programs": 0, "commands": 0}
 
     def check(self):
         good = True
         for match in BLOCK.finditer(self.text):
             line = self.text.count("\n", 0, match.start()) + 2
-            good = self.block(match[1], match[2].split(), match[3], line) and good
+            given = GIVEN.search(self.text, 0, match.start())
+            good = self.block(match[1], match[2].split(), match[3], line, given[1] if given else "") and good
         return good
 
-    def block(self, language, words, body, line):
+    def block(self, language, words, body, line, given):
         where = f"{self.name}:{line}"
         if language == "sh" and "runnable" in words:
             self.counts["commands"] += 1
             return not self.with_mpi or self.place.run("set -e\n" + body, where)
+        if language == "python":
+            return self.run_python(body, words, where, given)
         if language != "c":
             return True
         kind = words[0] if words else ""
@@ -126,25 +152,43 @@ class Page:
         elif kind == "file":
             self.before += located
         elif kind == "run":
-            return self.snippet(body, "roundtrip" in words, line, where)
+            return self.snippet(body, ROUNDTRIP if "roundtrip" in words else "", line, where)
+        elif kind == "compile":
+            return self.snippet(body, None, line, where, given)
         elif kind == "complete":
             return self.program(body, words, where)
         else:
-            print(f"{where}: a C block must say what it is: complete, prelude, file or run")
+            print(f"{where}: a C block must say what it is: complete, prelude, file, run or compile")
             return False
         return True
 
-    def snippet(self, body, roundtrip, line, where):
+    def snippet(self, body, after, line, where, given=""):
+        """A body between `given` and `after`; it is not run when there is no `after`."""
         self.counts["snippets"] += 1
         code = self.prelude + self.before + HARNESS % {
-            "line": line, "page": self.name, "body": body, "after": ROUNDTRIP if roundtrip else ""}
+            "given": given, "line": line, "page": self.name, "body": body, "after": after or ""}
         self.before = ""
         for old in self.place.work.iterdir():
             shutil.rmtree(old) if old.is_dir() else old.unlink()
         (self.place.work / "snippet.c").write_text(code)
         # A snippet shows one thing: what it declares and leaves alone is no mistake.
         command = ["cc", *WARNINGS, "-Wno-unused", "-o", "snippet", "snippet.c", *self.place.flags("tsnap-core")]
-        return self.place.run(command, f"compiling {where}") and self.place.run(["./snippet", "snapshot"], f"running {where}")
+        return self.place.run(command, f"compiling {where}") and (
+            after is None or self.place.run(["./snippet", "snapshot"], f"running {where}"))
+
+    def run_python(self, body, words, where, given):
+        if words != ["run"]:
+            print(f"{where}: a Python block must say that it is run")
+            return False
+        self.counts["snippets"] += 1
+        if not self.with_mpi:
+            return True
+        python = next((name for name in ("python3", "/usr/bin/python3") if shutil.which(name) and self.place.succeeds([name, "-c", "import h5py"])), None)
+        if python is None:
+            print(f"{where}: no Python here has h5py (Debian: python3-h5py)")
+            return False
+        self.python += f"{given}\n{body}"
+        return self.place.run([python, "-c", self.python], where)
 
     def program(self, body, words, where):
         self.counts["programs"] += 1
@@ -156,13 +200,20 @@ class Page:
         return self.place.run(command, f"compiling {where}")
 
 
+def chosen(source, pages):
+    if pages[0] != "--all-but":
+        return pages
+    others = sorted(page.relative_to(source).as_posix() for page in (source / "docs").rglob("*.md"))
+    return [path for path in others if path not in pages and HAS_CODE.search((source / path).read_text())] or sys.exit("there are none")
+
+
 def main(source, build, mpi, pages):
     if not shutil.which("cc") or not shutil.which("pkg-config"):
         print("cc and pkg-config are needed")
         return 77
     good = True
     with tempfile.TemporaryDirectory(prefix="tsnap-pages.") as folder:
-        for number, path in enumerate(pages):
+        for number, path in enumerate(chosen(source, pages)):
             place = pathlib.Path(folder) / str(number)
             page = Page(source / path, source, Place(place, source, build), mpi == "mpi")
             good = page.check() and good
