@@ -1,7 +1,6 @@
 #include "engine/read.h"
 
 #include <algorithm>
-#include <map>
 #include <mutex>
 #include <tuple>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "base/protect.h"
 #include "base/timeline.h"
 #include "engine/codec.h"
+#include "engine/direct_files.h"
 #include "engine/direct_transfers.h"
 #include "engine/scattering.h"
 #include "plan/reshard.h"
@@ -145,8 +145,7 @@ class Reading {
   void LetMemoryGo() {
     queues_.Clear();
     pinning_ = {};
-    const std::lock_guard lock(files_mutex_);
-    files_.clear();
+    files_.Clear();
   }
 
   size_t fetch_count() const { return read_count_; }
@@ -281,6 +280,7 @@ class Reading {
       some = true;
       const uint64_t bytes = WholeBlocks(part);
       if (Status moved = MoveDirect(key, part, memory); !moved.ok()) {
+        files_.Clear();
         if (Status told = direct_.Fail(std::move(moved)); !told.ok()) {
           Book(part, told);
         } else {
@@ -297,7 +297,8 @@ class Reading {
   // What is wrong with the bytes is booked; a failure is one to move or checksum them.
   Status MoveDirect(const std::string& key, const BlockRun& part, std::byte* memory) {
     const uint64_t bytes = WholeBlocks(part);
-    TSNAP_ASSIGN(const std::shared_ptr<DirectFile> file, FileOf(key, stagers_[part.item]));
+    TSNAP_ASSIGN(const std::shared_ptr<DirectFile> file,
+                 files_.Open(*job_.store, key, direct_, stagers_[part.item]));
     {
       const Timeline::Scope span(timeline_.get(), Activity::kRead, bytes);
       TSNAP_TRY(file->device_file->Read(memory, bytes, part.file_begin));
@@ -319,22 +320,6 @@ class Reading {
       break;
     }
     return Status::Ok();
-  }
-
-  // An object of the store that devices read from.
-  struct DirectFile {
-    std::shared_ptr<StoreFile> file;
-    std::unique_ptr<DeviceFile> device_file;  // gone before it
-  };
-  Result<std::shared_ptr<DirectFile>> FileOf(const std::string& key, Stager* stager) {
-    const std::lock_guard lock(files_mutex_);
-    std::shared_ptr<DirectFile>& known = files_[key];
-    if (known != nullptr) return known;
-    auto opened = std::make_shared<DirectFile>();
-    TSNAP_ASSIGN(opened->file, job_.store->OpenFile(key));
-    TSNAP_ASSIGN(opened->device_file, direct_.Open(stager, opened->file->descriptor()));
-    known = std::move(opened);
-    return known;
   }
 
   // Step by step as well: each is verified while it is in the cache.
@@ -481,8 +466,7 @@ class Reading {
   std::vector<Stager*> stagers_;  // of the items
   BufferPool::Pinning pinning_;   // while something of them lies on a device
   CopyQueues queues_;
-  std::mutex files_mutex_;
-  std::map<std::string, std::shared_ptr<DirectFile>> files_;  // guarded by files_mutex_
+  DirectFiles files_;
   std::vector<BlockRun> parts_;
   std::vector<Fetch> fetches_;
   size_t read_count_ = 0;  // of fetches_; those behind are only announced
