@@ -8,6 +8,7 @@
 #include "core/deliver.h"
 #include "core/index_io.h"
 #include "core/snapshot.h"
+#include "core/user_memory.h"
 #include "engine/read.h"
 #include "stage/device_order.h"
 #include "stage/reach.h"
@@ -115,7 +116,9 @@ Status Snapshot::Read(const ObjectRecord& object, const ReadTarget& target,
     progress = progress_;
   }
   std::vector<Status> objects;
-  TSNAP_TRY(ReadExtents(own_engine ? *own_engine : engine_, std::move(job), progress, &objects));
+  Status read = ReadExtents(own_engine ? *own_engine : engine_, std::move(job), progress, &objects);
+  TellDeviceNotes(log_);
+  TSNAP_TRY(std::move(read));
   if (record_.byte_order == native::NativeByteOrder() || IsEmpty(box)) return Status::Ok();
   TSNAP_ASSIGN(Stager * stager, StagerFor(target.memory.data));
   return stager->SwapByteOrder(target.memory);

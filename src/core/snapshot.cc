@@ -16,10 +16,12 @@
 
 namespace tsnap {
 
-Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs)
+Snapshot::Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs,
+                   Log log)
     : store_(std::move(store)),
       record_(std::move(record)),
       knobs_(WithMachineDefaults(knobs, 1)),
+      log_(std::move(log)),
       engine_(knobs_, knobs_.memory_budget_bytes),
       parts_(record_.parts.size()) {}
 
@@ -28,12 +30,14 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Open(const std::string& url, const K
   const auto session = std::make_shared<StoreSession>(knobs, log);
   TSNAP_ASSIGN(std::shared_ptr<Store> store, OpenPlace(url, session, /*create=*/false));
   TSNAP_ASSIGN(native::CommitRecord record, ReadRecord(*store, nullptr));
-  return OverStore(std::move(store), std::move(record), knobs);
+  return OverStore(std::move(store), std::move(record), knobs, std::move(log));
 }
 
 std::unique_ptr<Snapshot> Snapshot::OverStore(std::shared_ptr<Store> store,
-                                              native::CommitRecord record, const Knobs& knobs) {
-  return std::unique_ptr<Snapshot>(new Snapshot(std::move(store), std::move(record), knobs));
+                                              native::CommitRecord record, const Knobs& knobs,
+                                              Log log) {
+  return std::unique_ptr<Snapshot>(
+      new Snapshot(std::move(store), std::move(record), knobs, std::move(log)));
 }
 
 Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std::string& url,
@@ -48,8 +52,8 @@ Result<std::unique_ptr<Snapshot>> Snapshot::OpenAll(Context& context, const std:
   if (!opened.ok()) return SettleStall(context.comm(), context.engine(), std::move(opened));
   std::unique_ptr<Snapshot> snapshot;
   TSNAP_TRY(Agree(context.comm(), Protect([&] {
-                    snapshot.reset(
-                        new Snapshot(std::move(store), std::move(record), context.knobs()));
+                    snapshot.reset(new Snapshot(std::move(store), std::move(record),
+                                                context.knobs(), context.log()));
                     return Status::Ok();
                   })));
   return snapshot;

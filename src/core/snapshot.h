@@ -41,7 +41,8 @@ class Snapshot {
                                                 Log log);
   // Of a record that need not be committed, over the data that it names.
   static std::unique_ptr<Snapshot> OverStore(std::shared_ptr<Store> store,
-                                             native::CommitRecord record, const Knobs& knobs);
+                                             native::CommitRecord record, const Knobs& knobs,
+                                             Log log = {});
   // Collective: one rank reads the record and broadcasts it. `argument` as in Take.
   static Result<std::unique_ptr<Snapshot>> OpenAll(Context& context, const std::string& url,
                                                    const Status& argument);
@@ -71,7 +72,7 @@ class Snapshot {
   void set_progress(ProgressCallback progress);
 
  private:
-  Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs);
+  Snapshot(std::shared_ptr<Store> store, native::CommitRecord record, const Knobs& knobs, Log log);
   Result<const IndexPart*> Part(uint64_t number);
   // The extents that may hold something of a box, each once.
   Result<std::vector<Extent>> ExtentsMeeting(const ObjectRecord& object, const Box& box);
@@ -82,6 +83,7 @@ class Snapshot {
   std::shared_ptr<Store> store_;
   native::CommitRecord record_;
   Knobs knobs_;
+  Log log_;
   Engine engine_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<IndexPart>> parts_;  // guarded by mutex_ until set, then constant

@@ -22,7 +22,7 @@ Status SlabWriting::Prepare(bool may_be_direct) {
   TSNAP_ASSIGN(std::shared_ptr<Pinner> pinner,
                stagers_[first_device_]->MakePinner(job_.sources[first_device_].memory.data));
   pinning_ = BufferPool::Pinning(buffers_, std::move(pinner));
-  if (!may_be_direct) return Status::Ok();
+  if (!may_be_direct && !direct_.insists()) return Status::Ok();
   if (job_.codec != Codec::kNone)
     return direct_.insists() ? direct_.Refuse("the take compresses, which the processor does")
                              : Status::Ok();

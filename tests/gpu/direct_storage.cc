@@ -112,10 +112,10 @@ class Job {
     options.overwrite = TSNAP_ON;
     return tsnap_take(context, url.c_str(), state_, &options);
   }
-  int32_t TakeParked(tsnap_context* context, const std::string& url) {
+  int32_t TakeInTheBackground(tsnap_context* context, const std::string& url, int32_t device_staging = TSNAP_OFF) {
     tsnap_take_options options = Quick();
     options.overwrite = TSNAP_ON;
-    options.device_staging = TSNAP_ON;
+    options.device_staging = device_staging;
     tsnap_request* request = nullptr;
     const int32_t code = tsnap_take_async(context, url.c_str(), state_, &options, &request);
     Fill(77);
@@ -123,6 +123,16 @@ class Job {
     const int32_t waited = tsnap_request_wait(request);
     tsnap_request_free(&request);
     return waited;
+  }
+  int32_t TakeParked(tsnap_context* context, const std::string& url) { return TakeInTheBackground(context, url, TSNAP_ON); }
+  // The first array, by a snapshot opened with this config.
+  int32_t Read(const std::string& url, const tsnap_config& config) {
+    tsnap_snapshot* snapshot = nullptr;
+    CHECK_OK(tsnap_snapshot_open(url.c_str(), &config, &snapshot));
+    const tsnap_array target = Line(TSNAP_UINT8, memory_[0]->data(), static_cast<int64_t>(memory_[0]->bytes()));
+    const int32_t code = tsnap_read(snapshot, "0/a0", &target, nullptr);
+    tsnap_snapshot_close(&snapshot);
+    return code;
   }
   int32_t Restore(tsnap_context* context, const std::string& url, bool verify = true) {
     tsnap_restore_options options = TSNAP_RESTORE_OPTIONS_INIT;
@@ -485,7 +495,11 @@ void WithoutALibrary() {
   CHECK_CODE(job.Take(insisting, folder / "snap"), TSNAP_E_UNSUPPORTED);
   CHECK_SAYS("/nonexistent/libcufile.so.0");
   CHECK_SAYS("gpu_direct_storage");
+  CHECK_CODE(job.TakeInTheBackground(insisting, folder / "snap"), TSNAP_E_UNSUPPORTED);
   CHECK_OK(job.Take(context, folder / "snap"));
+  CHECK_TEXT(Contains(heard.text, "cuFile cannot be loaded"), heard.text);
+  heard.text.clear();
+  CHECK_OK(job.Read(folder / "snap", by_itself));   // an opened snapshot has a log as well
   CHECK_TEXT(Contains(heard.text, "cuFile cannot be loaded"), heard.text);
   job.Fill(9);
   CHECK_CODE(job.Restore(insisting, folder / "snap"), TSNAP_E_UNSUPPORTED);
