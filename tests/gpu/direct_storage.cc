@@ -15,23 +15,35 @@ namespace {
 
 constexpr size_t kBlock = 256 << 10;
 
+// What the stand-in for cuFile is told, and has counted. A real library, beside a real driver, is told nothing and counts nothing:
+// what cannot be without those is in cases that begin with TheStandIn().
 struct CuFile {
-  void (*Arm)(const char*);
-  uint64_t (*Count)(const char*);
+  void (*arm)(const char*) = nullptr;
+  uint64_t (*count)(const char*) = nullptr;
+
+  void Arm(const char* orders) const {
+    if (arm != nullptr) arm(orders);
+  }
+  uint64_t Count(const char* what) const { return count != nullptr ? count(what) : 0; }
 };
 
 // Asked after tsnap's first use of it, or before: the library is the same.
 const CuFile& TheCuFile() {
-  TheStandIn();
   static const CuFile file = [] {
+    if (!TheCuda().is_stand_in()) return CuFile{};
     void* library = dlopen(std::getenv("TSNAP_CUFILE_LIBRARY"), RTLD_NOW | RTLD_LOCAL);
     CHECK_TEXT(library != nullptr, dlerror());
-    CuFile found{};
-    found.Arm = reinterpret_cast<void (*)(const char*)>(dlsym(library, "tsnap_fake_cufile_arm"));
-    found.Count = reinterpret_cast<uint64_t (*)(const char*)>(dlsym(library, "tsnap_fake_cufile_count"));
+    CuFile found;
+    found.arm = reinterpret_cast<void (*)(const char*)>(dlsym(library, "tsnap_fake_cufile_arm"));
+    found.count = reinterpret_cast<uint64_t (*)(const char*)>(dlsym(library, "tsnap_fake_cufile_count"));
     return found;
   }();
   return file;
+}
+
+void CheckAtLeast(uint64_t least, const char* function) {
+  const uint64_t count = TheCuFile().Count(function);
+  if (TheCuda().is_stand_in()) CHECK_TEXT(count >= least, function + (": " + std::to_string(count)));
 }
 
 void SetMode(const char* mode) { setenv("TSNAP_FAKE_CUFILE_MODE", mode, 1); }
@@ -168,6 +180,27 @@ class Plain : public Self {
   static inline const tsnap_config config_ = With(TSNAP_OFF);
 };
 
+// A folder in memory for the stand-in, on a disk (of TMPDIR) for a real cuFile. Where that cannot use it the case is skipped.
+std::string NewPlace() {
+  const std::string place = NewFolder(TheCuda().is_stand_in());
+  if (TheCuda().is_stand_in()) return place;
+  const tsnap_config config = With(TSNAP_ON);
+  int32_t code = TSNAP_OK;
+  {
+    Self context(&config);
+    Job job;
+    code = job.Take(context, place + "/trial");
+  }
+  RemoveTree(place + "/trial");
+  if (code == TSNAP_OK) return place;
+  std::fprintf(stderr, "%s\n", tsnap_last_error());
+  RemoveTree(place);
+  std::_Exit(code == TSNAP_E_UNSUPPORTED && !TheCuda().is_rehearsal ? kSkipped : 1);
+}
+
+// The knob with which the stand-in in native mode is used; a real one is insisted on, lest nothing be tried.
+int32_t Native() { return TheCuda().is_stand_in() ? 0 : TSNAP_ON; }
+
 // Nothing of a handle is left when an operation has ended.
 void CheckNothingIsLeft() { CHECK_SAME_INT(TheCuFile().Count("handles"), 0); }
 
@@ -175,7 +208,7 @@ void FilesAreTheSameAsByTheHost(const char* mode, int32_t knob, int devices) {
   const CuFile& file = TheCuFile();
   SetMode(mode);
   Job job(devices);
-  const Folder folder(NewFolder());
+  const Folder folder(NewPlace());
   const tsnap_config config = With(knob);
   Self context(&config);
   Plain plain;
@@ -183,7 +216,7 @@ void FilesAreTheSameAsByTheHost(const char* mode, int32_t knob, int devices) {
   CHECK_OK(job.Take(plain, folder / "host"));
   CHECK_SAME_INT(file.Count("cuFileWrite"), 0);
   CHECK_OK(job.Take(context, folder / "direct"));
-  CHECK_TEXT(file.Count("cuFileWrite") >= 5, std::to_string(file.Count("cuFileWrite")));
+  CheckAtLeast(5, "cuFileWrite");
   CheckNothingIsLeft();
   CHECK(SlabsOf(folder / "direct") == SlabsOf(folder / "host"));
   // Either kind is restored in either way.
@@ -192,10 +225,10 @@ void FilesAreTheSameAsByTheHost(const char* mode, int32_t knob, int devices) {
       Where() = std::string(name) + (verify ? "" : " unverified");
       job.Fill(50);
       file.Arm("");
-      TheCuda().Arm("");
+      if (TheCuda().is_stand_in()) TheCuda().Arm("");
       CHECK_OK(job.Restore(context, folder / name, verify));
-      CHECK_TEXT(file.Count("cuFileRead") >= 3, std::to_string(file.Count("cuFileRead")));
-      CHECK((TheCuda().Count("tsnap_checksum_slices") >= 3) == verify);
+      CheckAtLeast(3, "cuFileRead");
+      if (TheCuda().is_stand_in()) CHECK((TheCuda().Count("tsnap_checksum_slices") >= 3) == verify);
       CheckNothingIsLeft();
       CHECK(job.Holds(1, 50));
       job.Fill(51);
@@ -214,8 +247,8 @@ void FilesAreTheSameWithDirectIo() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder(false));
-  tsnap_config config = With(0), off = With(TSNAP_OFF);
+  const Folder folder(TheCuda().is_stand_in() ? NewFolder(false) : NewPlace());
+  tsnap_config config = With(Native()), off = With(TSNAP_OFF);
   config.direct_io = off.direct_io = TSNAP_ON;
   Self context(&config), plain(&off);
   const int32_t code = job.Take(plain, folder / "host");
@@ -223,12 +256,12 @@ void FilesAreTheSameWithDirectIo() {
   CHECK_OK(code);
   file.Arm("");
   CHECK_OK(job.Take(context, folder / "direct"));
-  CHECK(file.Count("cuFileWrite") >= 5);
+  CheckAtLeast(5, "cuFileWrite");
   CHECK(SlabsOf(folder / "direct") == SlabsOf(folder / "host"));
   job.Fill(50);
   file.Arm("");
   CHECK_OK(job.Restore(context, folder / "direct"));
-  CHECK(file.Count("cuFileRead") >= 3);
+  CheckAtLeast(3, "cuFileRead");
   CHECK(job.Holds(1, 50));
 }
 
@@ -237,16 +270,17 @@ void ParkedSegmentsAreWrittenFromTheDevice() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder());
-  const tsnap_config config = With(0);
+  const Folder folder(NewPlace());
+  const tsnap_config config = With(Native());
   Self context(&config);
   Plain plain;
   CHECK_OK(job.Take(plain, folder / "host"));
   file.Arm("");
   CHECK_OK(job.TakeParked(context, folder / "direct"));
-  CHECK_TEXT(file.Count("cuFileWrite") >= 3, std::to_string(file.Count("cuFileWrite")));
+  CheckAtLeast(3, "cuFileWrite");
   CheckNothingIsLeft();
   CHECK(SlabsOf(folder / "direct") == SlabsOf(folder / "host"));
+  if (!TheCuda().is_stand_in()) return;
   // One that fails is brought to the host and written from there.
   for (const char* arms : {"cuFileWrite:1=e5", "cuFileWrite:2=5011", "cuFileHandleRegister:1=5008"}) {
     Where() = arms;
@@ -264,16 +298,16 @@ void ReadsGoStraightToTheDevice() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder());
+  const Folder folder(NewPlace());
   Plain plain;
   CHECK_OK(job.Take(plain, folder / "snap"));
-  const tsnap_config config = With(0);
+  const tsnap_config config = With(Native());
   Opened snapshot(folder / "snap", &config);
   job.Fill(60);
   file.Arm("");
   const tsnap_array whole = Line(TSNAP_UINT8, job.largest().data(), 9 << 20);
   CHECK_OK(tsnap_read(snapshot, "0/a0", &whole, nullptr));
-  CHECK(file.Count("cuFileRead") >= 2);
+  CheckAtLeast(2, "cuFileRead");
   CHECK(job.largest().Values<uint8_t>() == Pattern(9 << 20, 1));
   CheckNothingIsLeft();
 }
@@ -283,17 +317,19 @@ void DamageIsFound() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder());
+  const Folder folder(NewPlace());
   Plain plain;
   CHECK_OK(job.Take(plain, folder / "snap"));
   const tsnap_config config = With(TSNAP_ON);
   Self context(&config);
-  setenv("TSNAP_FAKE_CUFILE_SPOIL", "1", 1);
-  CHECK_CODE(job.Restore(context, folder / "snap"), TSNAP_E_CORRUPT);
-  CHECK_SAYS("CRC32C");
-  CHECK_OK(job.Restore(context, folder / "snap", false));
-  CHECK(!job.Holds(1, 1));
-  unsetenv("TSNAP_FAKE_CUFILE_SPOIL");
+  if (TheCuda().is_stand_in()) {
+    setenv("TSNAP_FAKE_CUFILE_SPOIL", "1", 1);
+    CHECK_CODE(job.Restore(context, folder / "snap"), TSNAP_E_CORRUPT);
+    CHECK_SAYS("CRC32C");
+    CHECK_OK(job.Restore(context, folder / "snap", false));
+    CHECK(!job.Holds(1, 1));
+    unsetenv("TSNAP_FAKE_CUFILE_SPOIL");
+  }
   CHECK_OK(job.Restore(context, folder / "snap"));
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "snap")) {
     if (!entry.is_regular_file() || entry.file_size() < (9 << 20)) continue;
@@ -306,11 +342,12 @@ void DamageIsFound() {
   file.Arm("");
   CHECK_CODE(job.Restore(context, folder / "snap"), TSNAP_E_CORRUPT);
   CHECK_SAYS("CRC32C");
-  CHECK(file.Count("cuFileRead") > 0);
+  CheckAtLeast(1, "cuFileRead");
   CHECK_CODE(job.Restore(plain, folder / "snap"), TSNAP_E_CORRUPT);
 }
 
 void ShortTransfersGoOn() {
+  TheStandIn();
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
@@ -323,7 +360,7 @@ void ShortTransfersGoOn() {
     setenv("TSNAP_FAKE_CUFILE_SHORT", most, 1);
     file.Arm("");
     CHECK_OK(job.Take(context, folder / "direct"));
-    CHECK(file.Count("cuFileWrite") > 10);
+    CheckAtLeast(11, "cuFileWrite");
     CHECK(SlabsOf(folder / "direct") == SlabsOf(folder / "host"));
     job.Fill(70);
     CHECK_OK(job.Restore(context, folder / "direct"));
@@ -340,6 +377,7 @@ void ShortTransfersGoOn() {
 
 // What the user insists on fails with what cuFile said, commits nothing, and the next one is right; else the host does it.
 void EachFailureIsToldOrMadeGood() {
+  TheStandIn();
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
@@ -408,6 +446,7 @@ void EachFailureIsToldOrMadeGood() {
 
 // Left alone it is used where cuFile does it natively, and nowhere else.
 void LeftAloneItIsUsedWhereItPays() {
+  TheStandIn();
   const CuFile& file = TheCuFile();
   Job job;
   const Folder folder(NewFolder());
@@ -424,7 +463,7 @@ void LeftAloneItIsUsedWhereItPays() {
   const tsnap_config on = With(TSNAP_ON);
   Self insisting(&on);
   CHECK_OK(job.Take(insisting, folder / "snap"));
-  CHECK(file.Count("cuFileWrite") > 0);
+  CheckAtLeast(1, "cuFileWrite");
 }
 
 // A switch as a variable, and one that is none.
@@ -432,7 +471,7 @@ void TheKnobIsAVariableToo() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder());
+  const Folder folder(NewPlace());
   file.Arm("");
   setenv("TSNAP_GPU_DIRECT_STORAGE", "off", 1);
   {
@@ -445,7 +484,7 @@ void TheKnobIsAVariableToo() {
     Self context;
     CHECK_OK(job.Take(context, folder / "snap"));
   }
-  CHECK(file.Count("cuFileWrite") > 0);
+  CheckAtLeast(1, "cuFileWrite");
   unsetenv("TSNAP_GPU_DIRECT_STORAGE");
   tsnap_config config = With(3);
   tsnap_context* refused = nullptr;
@@ -458,7 +497,7 @@ void WhatRulesItOutIsTold() {
   const CuFile& file = TheCuFile();
   SetMode("native");
   Job job;
-  const Folder folder(NewFolder());
+  const Folder folder(NewPlace());
   const tsnap_config on = With(TSNAP_ON), by_itself = With(0);
   Self insisting(&on), context(&by_itself);
   CHECK_CODE(job.Take(insisting, "mem://nowhere"), TSNAP_E_UNSUPPORTED);
@@ -485,7 +524,7 @@ void WhatRulesItOutIsTold() {
 
 // No such library.
 void WithoutALibrary() {
-  TheStandIn();
+  TheCuda();
   setenv("TSNAP_CUFILE_LIBRARY", "/nonexistent/libcufile.so.0", 1);
   Job job;
   const Folder folder(NewFolder());
@@ -509,7 +548,7 @@ void WithoutALibrary() {
 
 // A transfer that hangs is watched like any other.
 void TransfersThatHangAreWatched() {
-  TheCuFile();
+  TheStandIn();
   SetMode("native");
   Job job;
   const Folder folder(NewFolder());

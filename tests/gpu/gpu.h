@@ -1,5 +1,6 @@
 // The GPU as the tests see it: the driver's own functions, found as any program without the toolkit finds them. They are the
-// stand-in's, unless TSNAP_TEST_REAL_CUDA says that the machine has a driver.
+// stand-in's, unless TSNAP_TEST_REAL_CUDA says that the machine has a driver. Then cuFile is the machine's as well, and neither is
+// looked into: where the library path leads to the stand-ins, that is a rehearsal of what a real driver would be given.
 #pragma once
 
 #include <dlfcn.h>
@@ -47,6 +48,7 @@ struct Cuda {
   // Of the stand-in alone, else null.
   void (*Arm)(const char*);
   uint64_t (*CountOf)(const char*);
+  bool is_rehearsal;   // the stand-in, used as the machine's driver
 
   bool is_stand_in() const { return Arm != nullptr; }
   // What the stand-in has counted since it was armed; 0 with a real driver.
@@ -65,6 +67,7 @@ inline const Cuda& TheCuda() {
     const char* stand_in = std::getenv("TSNAP_TEST_STAND_IN");
     const bool real = std::getenv("TSNAP_TEST_REAL_CUDA") != nullptr || stand_in == nullptr;
     const char* library = real ? "libcuda.so.1" : stand_in;
+    if (real) unsetenv("TSNAP_CUFILE_LIBRARY");   // the stand-in's name
     void* handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
       std::fprintf(stderr, "no CUDA driver: %s\n", dlerror());
@@ -105,8 +108,9 @@ inline const Cuda& TheCuda() {
     need(found.MemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2");
     need(found.MemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2");
     need(found.MemsetD8Async, "cuMemsetD8Async");
-    load(found.Arm, "tsnap_fake_cuda_arm");
-    load(found.CountOf, "tsnap_fake_cuda_count");
+    if (!real) need(found.Arm, "tsnap_fake_cuda_arm");
+    if (!real) need(found.CountOf, "tsnap_fake_cuda_count");
+    found.is_rehearsal = real && dlsym(handle, "tsnap_fake_cuda_arm") != nullptr;
     int devices = 0;
     if (found.Init(0) != 0 || found.DeviceGetCount(&devices) != 0 || devices == 0) {
       std::fprintf(stderr, "the CUDA driver has no GPU\n");

@@ -1,17 +1,22 @@
 // Takes and restores of device arrays, against what bounds them: the bandwidth of one pinned copy in each direction, and of a file
 // on the same disk. One process and one GPU; contenders are interleaved, medians of the rounds are printed as a table.
 //
-//   bench_gpu --mib 4096 --arrays 8 --rounds 5 --dir /scratch [--budget-mib N] [--direct on]
+//   bench_gpu --mib 4096 --arrays 8 --rounds 5 --dir /scratch [--budget-mib N] [--direct on] [--paced on]
 //
 // --direct on: takes and restores also by GPUDirect Storage, which then has to be there.
+// --paced on: each round waits for a line on standard input, and prints its rows for run.py.
+//
+// What is read was written out and left the page cache before. Each operation of tsnap is done once before the rounds, in a context
+// of its own: that is where the peak of the process's memory comes from.
 //
 // It finds the driver as the tests do (tests/gpu/gpu.h): without one it says so and ends with 77.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <functional>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,24 +24,18 @@
 
 #include "../../api/api.h"
 #include "../../gpu/gpu.h"
+#include "machine.h"
 
 namespace tsnap::test {
 namespace {
 
 constexpr size_t kMiB = size_t{1} << 20;
+constexpr size_t kTransferBytes = 4 * kMiB;   // on file systems
 
 struct Settings {
   size_t mib = 4096, arrays = 8, rounds = 5, budget_mib = 1024;
-  bool direct = false;
+  bool direct = false, paced = false;
   std::string dir = ".";
-};
-
-class Clock {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
-
- private:
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
 class Bench {
@@ -46,12 +45,8 @@ class Bench {
     CHECK_CUDA(TheCuda().StreamCreate(&stream_, 1));
     CHECK_CUDA(TheCuda().MemHostAlloc(&pinned_, kCopyBytes, 0));
     pageable_.assign(kCopyBytes, 1);
-    tsnap_config config = TSNAP_CONFIG_INIT;
-    config.memory_budget_bytes = settings.budget_mib * kMiB;
-    config.gpu_direct_storage = TSNAP_OFF;
-    CHECK_OK(tsnap_context_open_self(&config, &context_));
-    config.gpu_direct_storage = TSNAP_ON;
-    if (settings.direct) CHECK_OK(tsnap_context_open_self(&config, &direct_));
+    ways_ = {{"", true, false, true}, {", pageable", false, false, true}};
+    if (settings.direct) ways_.push_back({", GPUDirect Storage", true, true, false});
     for (size_t i = 0; i < settings.arrays; ++i) {
       arrays_.push_back(std::make_unique<GpuMemory>(gpu_, bytes_));
       const tsnap_array array = Line(TSNAP_UINT8, arrays_.back()->data(), static_cast<int64_t>(bytes_));
@@ -59,50 +54,116 @@ class Bench {
     }
   }
   ~Bench() {
-    CHECK_OK(tsnap_context_close(&context_));
-    if (direct_ != nullptr) CHECK_OK(tsnap_context_close(&direct_));
+    for (Way& way : ways_) CHECK_OK(tsnap_context_close(&way.context));
     const Within within(gpu_);
     CHECK_CUDA(TheCuda().MemFreeHost(pinned_));
     CHECK_CUDA(TheCuda().StreamDestroy(stream_));
   }
 
+  // What each operation of tsnap needs of the host's memory, with nothing kept from others.
+  void MeasureMemory() {
+    Fill(1);
+    for (const Way& way : ways_) {
+      const uint64_t pageable_copies = TheCuda().Count("pageable_copies");
+      MeasurePeak("tsnap_take" + way.name, way, [&](tsnap_context* context) { Take(context); });
+      // The switch does what the rows' names say.
+      if (TheCuda().is_stand_in() && !way.direct) CHECK((TheCuda().Count("pageable_copies") > pageable_copies) == !way.pins);
+      if (way.is_async) {
+        MeasurePeak(kAsync + way.name, way, [&](tsnap_context* context) { TakeAsync(context, false); });
+        MeasurePeak(kAsync + way.name + kSpare, way, [&](tsnap_context* context) { TakeAsync(context, true); });
+      }
+      MeasurePeak("tsnap_restore" + way.name, way, [&](tsnap_context* context) { Restore(context); });
+    }
+    for (Way& way : ways_) way.context = Open(way);
+  }
+
   void Round(size_t round) {
-    Fill(static_cast<unsigned char>(round + 1));
+    const auto value = static_cast<unsigned char>(round + 1);
+    Fill(value);
     Note("one pinned copy to the host (limit)", CopyAll(true, true));
     Note("one pageable copy to the host", CopyAll(true, false));
     Note("a file: write, fsync (limit)", WriteFile());
-    if (direct_ != nullptr) Note("tsnap_take, GPUDirect Storage", Take(direct_));
-    Note("tsnap_take", Take(context_));
-    Note("tsnap_take_async, the call", TakeAsync(false));
-    Note("tsnap_take_async, the call, spare memory", TakeAsync(true));
-    Fill(0);
-    Note("tsnap_restore", Restore(context_));
-    Check(static_cast<unsigned char>(round + 1));
-    if (direct_ != nullptr) {
-      Fill(0);
-      Note("tsnap_restore, GPUDirect Storage", Restore(direct_));
-      Check(static_cast<unsigned char>(round + 1));
+    for (const Way& way : ways_) {
+      pins_.Refuse(!way.pins);
+      Note("tsnap_take" + way.name, Take(way.context));
+      if (!way.is_async) continue;
+      Note(kAsync + way.name, TakeAsync(way.context, false));
+      Note(kAsync + way.name + kSpare, TakeAsync(way.context, true));
     }
+    for (const Way& way : ways_) {
+      pins_.Refuse(!way.pins);
+      Fill(0);
+      Note("tsnap_restore" + way.name, Restore(way.context));
+      Check(value);
+    }
+    Note("a file: read (limit)", ReadFile());
     Note("one pinned copy to the device (limit)", CopyAll(false, true));
   }
 
+  std::string Title() const {
+    return std::to_string(settings_.mib) + " MiB in " + std::to_string(settings_.arrays) + " arrays, budget " +
+           std::to_string(settings_.budget_mib) + " MiB (and one transfer: " +
+           std::to_string(settings_.budget_mib + kTransferBytes / kMiB) + ")" +
+           (TheCuda().is_stand_in() || TheCuda().is_rehearsal ? "; THE STAND-IN: NO GPU WAS MEASURED" : "");
+  }
+
   void Print() {
-    std::printf("%zu MiB in %zu arrays, budget %zu MiB, median of %zu rounds%s\n", settings_.mib, settings_.arrays,
-                settings_.budget_mib, settings_.rounds, TheCuda().is_stand_in() ? "; THE STAND-IN: NO GPU WAS MEASURED" : "");
+    std::printf("%s, median of %zu rounds\n", Title().c_str(), settings_.rounds);
     for (const std::string& name : order_) {
       std::vector<double>& all = seconds_[name];
       std::sort(all.begin(), all.end());
       const double median = all[all.size() / 2];
-      std::printf("  %-42s %8.3f s  %7.2f GB/s\n", name.c_str(), median,
-                  static_cast<double>(settings_.arrays * bytes_) / median * 1e-9);
+      std::printf("  %-52s %8.3f s  %7.2f GB/s%s\n", name.c_str(), median, static_cast<double>(settings_.arrays * bytes_) / median * 1e-9,
+                  PeakText(name).c_str());
     }
-    tsnap_statistics statistics = TSNAP_STATISTICS_INIT;
-    CHECK_OK(tsnap_context_statistics(context_, &statistics));
-    std::printf("  peak of buffers: %.0f MiB\n", static_cast<double>(statistics.peak_buffer_bytes) / kMiB);
+  }
+
+  // The last of each, for run.py: name, seconds, bytes, and the peak of memory where it is known.
+  void PrintRound() {
+    for (const std::string& name : order_) {
+      const auto peak = peaks_.find(name);
+      std::printf("row\t%s\t%.9f\t%zu\t%.0f\n", name.c_str(), seconds_[name].back(), settings_.arrays * bytes_,
+                  peak != peaks_.end() ? peak->second : -1.0);
+    }
+    std::printf("done\n");
+    std::fflush(stdout);
   }
 
  private:
   static constexpr size_t kCopyBytes = 64 * kMiB;
+  static constexpr const char* kAsync = "tsnap_take_async, the call";
+  static constexpr const char* kSpare = ", spare memory";
+
+  // How tsnap is to copy.
+  struct Way {
+    std::string name;   // behind the operation's
+    bool pins = true, direct = false, is_async = false;
+    tsnap_context* context = nullptr;
+  };
+
+  tsnap_context* Open(const Way& way) const {
+    tsnap_config config = TSNAP_CONFIG_INIT;
+    config.memory_budget_bytes = settings_.budget_mib * kMiB;
+    config.gpu_direct_storage = way.direct ? TSNAP_ON : TSNAP_OFF;
+    tsnap_context* context = nullptr;
+    CHECK_OK(tsnap_context_open_self(&config, &context));
+    return context;
+  }
+
+  void MeasurePeak(const std::string& name, const Way& way, const std::function<void(tsnap_context*)>& run) {
+    pins_.Refuse(!way.pins);
+    const MemoryPeak peak;
+    tsnap_context* context = Open(way);
+    run(context);
+    peaks_[name] = peak.bytes();
+    CHECK_OK(tsnap_context_close(&context));
+  }
+  std::string PeakText(const std::string& name) const {
+    const auto peak = peaks_.find(name);
+    if (peak == peaks_.end()) return "";
+    if (peak->second < 0) return "  peak of memory unknown";
+    return "  peak " + std::to_string(static_cast<size_t>(peak->second) / kMiB) + " MiB";
+  }
 
   void Note(const std::string& name, double seconds) {
     if (seconds_[name].empty()) order_.push_back(name);
@@ -139,18 +200,33 @@ class Bench {
     return clock.seconds();
   }
 
+  std::string File() const { return settings_.dir + "/bench_gpu.file"; }
+
   double WriteFile() {
-    const std::string path = settings_.dir + "/bench_gpu.file";
     const Clock clock;
-    const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
-    CHECK_TEXT(file >= 0, path);
+    const int file = open(File().c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    CHECK_TEXT(file >= 0, File());
     for (size_t done = 0; done < settings_.arrays * bytes_; done += kCopyBytes) {
       const size_t bytes = std::min(kCopyBytes, settings_.arrays * bytes_ - done);
       CHECK(write(file, pageable_.data(), bytes) == static_cast<ssize_t>(bytes));
     }
     CHECK(fsync(file) == 0 && close(file) == 0);
+    return clock.seconds();
+  }
+
+  double ReadFile() {
+    Forget(File());
+    const Clock clock;
+    const int file = open(File().c_str(), O_RDONLY);
+    CHECK_TEXT(file >= 0, File());
+    size_t done = 0;
+    for (ssize_t got = 1; got > 0; done += static_cast<size_t>(got)) {
+      got = read(file, pageable_.data(), kCopyBytes);
+      CHECK(got >= 0);
+    }
     const double seconds = clock.seconds();
-    unlink(path.c_str());
+    CHECK(close(file) == 0 && done == settings_.arrays * bytes_);
+    unlink(File().c_str());
     return seconds;
   }
 
@@ -164,19 +240,20 @@ class Bench {
     return clock.seconds();
   }
 
-  double TakeAsync(bool spare_memory) {
+  double TakeAsync(tsnap_context* context, bool spare_memory) {
     tsnap_take_options options = TSNAP_TAKE_OPTIONS_INIT;
     options.overwrite = TSNAP_ON;
     options.device_staging = spare_memory ? TSNAP_ON : TSNAP_OFF;
     tsnap_request* request = nullptr;
     const Clock clock;
-    CHECK_OK(tsnap_take_async(context_, Place().c_str(), state_, &options, &request));
+    CHECK_OK(tsnap_take_async(context, Place().c_str(), state_, &options, &request));
     const double seconds = clock.seconds();
     CHECK_OK(tsnap_request_free(&request));
     return seconds;
   }
 
   double Restore(tsnap_context* context) {
+    ForgetAllBelow(Place());
     const Clock clock;
     CHECK_OK(tsnap_restore(context, Place().c_str(), state_, nullptr));
     return clock.seconds();
@@ -189,8 +266,9 @@ class Bench {
   void* pinned_ = nullptr;
   std::vector<uint8_t> pageable_;
   State state_;
-  tsnap_context* context_ = nullptr;
-  tsnap_context* direct_ = nullptr;   // null: not asked for
+  const Pins pins_;
+  std::vector<Way> ways_;
+  std::map<std::string, double> peaks_;
   std::vector<std::unique_ptr<GpuMemory>> arrays_;
   std::vector<std::string> order_;
   std::map<std::string, std::vector<double>> seconds_;
@@ -205,13 +283,21 @@ int Run(int argc, char** argv) {
     if (option == "--mib") settings.mib = number;
     if (option == "--arrays") settings.arrays = number;
     if (option == "--rounds") settings.rounds = number;
+    if (option == "--paced") settings.paced = std::string(argv[i + 1]) == "on";
     if (option == "--direct") settings.direct = std::string(argv[i + 1]) == "on";
     if (option == "--budget-mib") settings.budget_mib = number;
   }
   TheCuda();
   Bench bench(settings);
-  for (size_t round = 0; round < settings.rounds; ++round) bench.Round(round);
-  bench.Print();
+  bench.MeasureMemory();
+  if (settings.paced) std::printf("title\t%s\ndone\n", bench.Title().c_str());
+  if (settings.paced) std::fflush(stdout);
+  std::string line;
+  for (size_t round = 0; settings.paced ? static_cast<bool>(std::getline(std::cin, line)) : round < settings.rounds; ++round) {
+    bench.Round(round);
+    if (settings.paced) bench.PrintRound();
+  }
+  if (!settings.paced) bench.Print();
   CHECK_OK(tsnap_remove((settings.dir + "/bench_gpu.snapshot").c_str(), nullptr));
   return 0;
 }
