@@ -383,6 +383,7 @@ static int Allocate(Kind kind, uint64_t* out, size_t bytes, const char* function
 }
 API int cuMemAlloc_v2(uint64_t* out, size_t bytes) {
   ENTER();
+  TheOrders().Add("asked_bytes", static_cast<int64_t>(bytes));
   return Allocate(Kind::kDevice, out, bytes, __func__);
 }
 API int cuMemAllocManaged(uint64_t* out, size_t bytes, unsigned) {

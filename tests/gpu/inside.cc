@@ -324,6 +324,46 @@ void ParkedSegmentsLeaveTheDeviceLater() {
   }
 }
 
+// Of spare device memory so much is taken as is parked in it: what lies on another GPU, or in too many pieces, is not counted, and
+// what belongs to no context is parked as well.
+void SpareMemoryIsForWhatIsParked() {
+  const Cuda& cuda = TheStandIn();
+  setenv("TSNAP_CUDA_KERNELS", "off", 1);   // they ask for memory of their own
+  const GpuContext gpu(0), other(1);
+  void* primary = nullptr;
+  CHECK_CUDA(cuda.DevicePrimaryCtxRetain(&primary, 0));
+  {
+    const size_t small = 4 << 20, large = 20 << 20;
+    const GpuMemory first(gpu, small), elsewhere(other, large), pool(gpu, small, GpuKind::kPool);
+    const Folder folder(NewFolder());
+    tsnap_config config = TSNAP_CONFIG_INIT;
+    config.memory_budget_bytes = 64 << 20;
+    Self context(&config);
+    const auto asked_for = [&](const std::vector<tsnap_array>& arrays) {
+      State state;
+      for (size_t i = 0; i < arrays.size(); ++i)
+        CHECK_OK(tsnap_state_add_private(state, ("a" + std::to_string(i)).c_str(), &arrays[i]));
+      tsnap_take_options options = Quick();
+      options.overwrite = TSNAP_ON;
+      options.device_staging = TSNAP_ON;
+      tsnap_request* request = nullptr;
+      cuda.Arm("");
+      CHECK_OK(tsnap_take_async(context, (folder / "snap").c_str(), state, &options, &request));
+      CHECK_OK(tsnap_request_wait(request));
+      tsnap_request_free(&request);
+      return cuda.Count("asked_bytes");
+    };
+    CHECK_SAME_INT(asked_for({BytesAt(first, 0, small), BytesAt(elsewhere, 0, large)}), small);
+    CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 0);
+    tsnap_array backwards = BytesAt(first, 999 * 1000, 1000);
+    backwards.strides_bytes[0] = -1000;
+    CHECK_SAME_INT(asked_for({backwards}), 0);
+    CHECK_SAME_INT(asked_for({BytesAt(pool, 0, small)}), small);
+    CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 0);
+  }
+  CHECK_CUDA(cuda.DevicePrimaryCtxRelease(0));
+}
+
 // Where the system pins nothing, everything works, slower.
 void WithoutPinnedMemoryCopiesArePageable() {
   const Cuda& cuda = TheStandIn();
@@ -351,6 +391,7 @@ int Run(int argc, char** argv) {
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
                   {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
                   {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
+                  {"spare_memory_is_for_what_is_parked", SpareMemoryIsForWhatIsParked},
                   {"each_call_of_a_restore_may_fail", EachCallOfARestoreMayFail},
                   {"each_call_of_a_read_may_fail", EachCallOfAReadMayFail},
                   {"without_pinned_memory_copies_are_pageable", WithoutPinnedMemoryCopiesArePageable}});
