@@ -2,6 +2,8 @@
 // borrowed for as long as the memory in them is.
 #pragma once
 
+#include <optional>
+
 #include "base/status.h"
 #include "stage/cuda_driver.h"
 #include "stage/cuda_pointer.h"
@@ -11,9 +13,11 @@ namespace tsnap::cuda {
 // The context in which the memory of a pointer is copied; held where it has to be.
 class ContextUse {
  public:
-  // That of the memory; where the memory has none, the caller's on that device, else the device's
-  // primary one, if it is active. kDevice when there is none.
+  // That of the memory; where the memory has none, the device's primary one, on whichever thread it
+  // is asked for. kUnsupported when that is not active.
   static Result<ContextUse> Of(const Driver& driver, const PointerFacts& facts);
+  // The one that is current, if it is of that device.
+  static std::optional<ContextUse> OfCaller(const Driver& driver, Device device);
   ContextUse(ContextUse&& other) noexcept;
   ContextUse& operator=(ContextUse&&) = delete;
   ~ContextUse();  // other uses of a primary context keep it

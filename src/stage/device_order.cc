@@ -71,6 +71,10 @@ Status DeviceOrder::Add(const void* address) {
   if (facts.context != nullptr && is_known(facts.context)) return Status::Ok();
   TSNAP_ASSIGN(ContextUse use, ContextUse::Of(*driver, facts));
   if (!is_known(use.get())) state_->contexts.push_back(std::move(use));
+  if (facts.context != nullptr) return Status::Ok();
+  // Where memory has no context the caller's is the one that has most likely worked on it.
+  std::optional<ContextUse> callers = ContextUse::OfCaller(*driver, facts.device);
+  if (callers && !is_known(callers->get())) state_->contexts.push_back(std::move(*callers));
   return Status::Ok();
 }
 
