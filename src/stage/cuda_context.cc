@@ -45,11 +45,14 @@ ContextUse::~ContextUse() {
 Status CurrentContext::Push(Context context) {
   TSNAP_TRY(driver_.Check(driver_.CtxPushCurrent(context), "making a CUDA context current"));
   pushed_ = true;
+  // Where that fails, a capture fails what comes next, and nothing else does.
+  is_relaxed_ = driver_.ThreadExchangeStreamCaptureMode(&mode_) == kSuccess;
   return Status::Ok();
 }
 
 CurrentContext::~CurrentContext() {
   Context popped = nullptr;
+  if (is_relaxed_) driver_.ThreadExchangeStreamCaptureMode(&mode_);
   if (pushed_) driver_.CtxPopCurrent(&popped);
 }
 

@@ -33,7 +33,8 @@ class ContextUse {
   Device retained_;  // whose primary context is retained; -1: none
 };
 
-// Current from Push to the end of the scope.
+// Current from Push to the end of the scope. What is done in it, on streams of tsnap's own, does
+// not spoil a graph that another thread captures meanwhile.
 class CurrentContext {
  public:
   explicit CurrentContext(const Driver& driver) : driver_(driver) {}
@@ -45,6 +46,8 @@ class CurrentContext {
  private:
   const Driver& driver_;
   bool pushed_ = false;
+  bool is_relaxed_ = false;
+  CaptureMode mode_ = kCaptureRelaxed;  // while it is relaxed: the thread's own
 };
 
 }  // namespace tsnap::cuda

@@ -25,6 +25,7 @@ namespace tsnap::cuda {
   X(DevicePrimaryCtxGetState, "cuDevicePrimaryCtxGetState", (Device, unsigned*, int*))       \
   X(DevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (Context*, Device))                  \
   X(DevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2", (Device))                       \
+  X(ThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode", (CaptureMode*))    \
   X(StreamCreate, "cuStreamCreate", (Stream*, unsigned))                                     \
   X(StreamDestroy, "cuStreamDestroy_v2", (Stream))                                           \
   X(StreamGetCtx, "cuStreamGetCtx", (Stream, Context*))                                      \

@@ -26,7 +26,7 @@ namespace {
 
 enum : int {
   kOk = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNotFound = 500,
-  kNotReady = 600, kAlreadyRegistered = 712, kNotRegistered = 713, kUnknownError = 999,
+  kNotReady = 600, kAlreadyRegistered = 712, kNotRegistered = 713, kCaptureUnsupported = 900, kUnknownError = 999,
 };
 
 // --- what is counted, and what is told to fail ---------------------------------------------------
@@ -92,10 +92,17 @@ Orders& TheOrders() {
   if (const int failed = TheOrders().Enter(__func__); failed != kOk) return failed; \
   if (!initialized) return kNotInitialized
 
+// While a graph is captured, in the global mode, calls that could touch it fail on every thread that has not relaxed its own mode.
+#define UNSAFE() \
+  if (capturing && capture_mode != kRelaxed) return kCaptureUnsupported
+
 // --- contexts -------------------------------------------------------------------------------------
 
 std::atomic<bool> initialized{false};
 thread_local std::vector<Context*> stack;
+constexpr int kRelaxed = 2;
+std::atomic<bool> capturing{false};
+thread_local int capture_mode = 0;   // global
 
 struct Primary {
   std::mutex mutex;
@@ -176,6 +183,7 @@ const std::map<int, std::pair<const char*, const char*>>& Texts() {
       {kOutOfMemory, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
       {kNotInitialized, {"CUDA_ERROR_NOT_INITIALIZED", "initialization error"}},
       {kInvalidImage, {"CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"}},
+      {kCaptureUnsupported, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
       {kUnknownError, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
   };
   return *texts;
@@ -189,6 +197,7 @@ extern "C" {
 
 // What a real driver has not: for tests that look inside, or make something fail, while they run.
 API void tsnap_fake_cuda_arm(const char* text) { TheOrders().Arm(text); }
+API void tsnap_fake_cuda_capture(int is_under_way) { capturing = is_under_way != 0; }
 API uint64_t tsnap_fake_cuda_count(const char* what) {
   const std::string name = what;
   if (name == "streams") return TheHandles().stream_count();
@@ -285,6 +294,7 @@ API int cuCtxPopCurrent_v2(void** context) {
 }
 API int cuCtxSynchronize() {
   ENTER();
+  if (capturing) return kCaptureUnsupported;
   WaitForAll(Current(__func__));
   return kOk;
 }
@@ -318,18 +328,28 @@ API int cuDevicePrimaryCtxRelease_v2(int device) {
   return kOk;
 }
 
+API int cuThreadExchangeStreamCaptureMode(int* mode) {
+  ENTER();
+  if (*mode < 0 || *mode > kRelaxed) return kInvalidValue;
+  std::swap(*mode, capture_mode);
+  return kOk;
+}
+
 API int cuStreamCreate(void** stream, unsigned) {
   ENTER();
+  UNSAFE();
   *stream = TheHandles().AddStream(Current(__func__));
   return kOk;
 }
 API int cuStreamDestroy_v2(void* stream) {
   ENTER();
+  UNSAFE();
   TheHandles().Remove(StreamIn(stream, __func__));
   return kOk;
 }
 API int cuStreamSynchronize(void* stream) {
   ENTER();
+  UNSAFE();
   StreamIn(stream, __func__)->Wait();
   return kOk;
 }
@@ -346,11 +366,13 @@ API int cuStreamWaitEvent(void* stream, void* event, unsigned) {
 }
 API int cuEventCreate(void** event, unsigned) {
   ENTER();
+  UNSAFE();
   *event = TheHandles().AddEvent(Current(__func__));
   return kOk;
 }
 API int cuEventDestroy_v2(void* event) {
   ENTER();
+  UNSAFE();
   TheHandles().Remove(EventIn(event, __func__));
   return kOk;
 }
@@ -361,11 +383,13 @@ API int cuEventRecord(void* event, void* stream) {
 }
 API int cuEventSynchronize(void* event) {
   ENTER();
+  UNSAFE();
   EventIn(event, __func__)->Wait();
   return kOk;
 }
 API int cuEventQuery(void* event) {
   ENTER();
+  UNSAFE();
   return EventIn(event, __func__)->is_over() ? kOk : kNotReady;
 }
 
@@ -383,6 +407,7 @@ static int Allocate(Kind kind, uint64_t* out, size_t bytes, const char* function
 }
 API int cuMemAlloc_v2(uint64_t* out, size_t bytes) {
   ENTER();
+  UNSAFE();
   TheOrders().Add("asked_bytes", static_cast<int64_t>(bytes));
   return Allocate(Kind::kDevice, out, bytes, __func__);
 }
@@ -397,30 +422,35 @@ API int cuMemAllocAsync(uint64_t* out, size_t bytes, void* stream) {
 }
 API int cuMemFree_v2(uint64_t address) {
   ENTER();
+  UNSAFE();
   WaitForAll(Current(__func__));
   TheMemory().Free(address, Kind::kDevice);
   return kOk;
 }
 API int cuMemHostAlloc(void** out, size_t bytes, unsigned) {
   ENTER();
+  UNSAFE();
   Context* context = Current(__func__);
   *out = reinterpret_cast<void*>(TheMemory().AllocatePinned(bytes, context, context->device));
   return *out != nullptr ? kOk : kOutOfMemory;
 }
 API int cuMemFreeHost(void* address) {
   ENTER();
+  UNSAFE();
   WaitForAll(Current(__func__));
   TheMemory().Free(reinterpret_cast<uintptr_t>(address), Kind::kPinned);
   return kOk;
 }
 API int cuMemHostRegister_v2(void* address, size_t bytes, unsigned) {
   ENTER();
+  UNSAFE();
   Context* context = Current(__func__);
   if (TheMemory().OverlapsDevice(reinterpret_cast<uintptr_t>(address), bytes)) Misuse("device memory is registered as the host's");
   return TheMemory().Register(reinterpret_cast<uintptr_t>(address), bytes, context, context->device) ? kOk : kAlreadyRegistered;
 }
 API int cuMemHostUnregister(void* address) {
   ENTER();
+  UNSAFE();
   Current(__func__);
   if (TheMemory().Find(reinterpret_cast<uintptr_t>(address)).kind != Kind::kRegistered) return kNotRegistered;
   TheMemory().Free(reinterpret_cast<uintptr_t>(address), Kind::kRegistered);
@@ -548,6 +578,7 @@ API int cuCtxGetId(void* context, unsigned long long* number) {
 }
 API int cuModuleLoadData(void** module, const void* image) {
   ENTER();
+  UNSAFE();
   *module = LoadModule(Current(__func__), static_cast<const char*>(image));
   return *module != nullptr ? kOk : kInvalidImage;
 }

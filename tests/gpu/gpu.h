@@ -29,6 +29,7 @@ struct Cuda {
   int (*CtxSynchronize)();
   int (*DevicePrimaryCtxRetain)(void**, int);
   int (*DevicePrimaryCtxRelease)(int);
+  int (*ThreadExchangeStreamCaptureMode)(int*);
   int (*StreamCreate)(void**, unsigned);
   int (*StreamDestroy)(void*);
   int (*StreamSynchronize)(void*);
@@ -47,6 +48,7 @@ struct Cuda {
   // Of the stand-in alone, else null.
   void (*Arm)(const char*);
   uint64_t (*CountOf)(const char*);
+  void (*Capture)(int is_under_way);
 
   bool is_stand_in() const { return Arm != nullptr; }
   // What the stand-in has counted since it was armed; 0 with a real driver.
@@ -90,6 +92,7 @@ inline const Cuda& TheCuda() {
     need(found.CtxSynchronize, "cuCtxSynchronize");
     need(found.DevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
     need(found.DevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2");
+    need(found.ThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode");
     need(found.StreamCreate, "cuStreamCreate");
     need(found.StreamDestroy, "cuStreamDestroy_v2");
     need(found.StreamSynchronize, "cuStreamSynchronize");
@@ -107,6 +110,7 @@ inline const Cuda& TheCuda() {
     need(found.MemsetD8Async, "cuMemsetD8Async");
     load(found.Arm, "tsnap_fake_cuda_arm");
     load(found.CountOf, "tsnap_fake_cuda_count");
+    load(found.Capture, "tsnap_fake_cuda_capture");
     int devices = 0;
     if (found.Init(0) != 0 || found.DeviceGetCount(&devices) != 0 || devices == 0) {
       std::fprintf(stderr, "the CUDA driver has no GPU\n");

@@ -209,6 +209,7 @@ const std::map<std::string, bool>& Functions() {
       {"cuMemHostRegister_v2", true},    {"cuMemHostUnregister", true},  {"cuMemcpyDtoDAsync_v2", false},
       {"cuMemAlloc_v2", true},           {"cuMemGetInfo_v2", true},      {"cuMemFree_v2", true},
       {"cuLaunchKernel", false},         {"cuCtxGetId", true},
+      {"cuThreadExchangeStreamCaptureMode", true},
   };
   return *functions;
 }
@@ -324,6 +325,66 @@ void ParkedSegmentsLeaveTheDeviceLater() {
   }
 }
 
+// While a graph is captured nothing that tsnap does spoils it, as long as a stream says what to wait for.
+void GraphsMayBeCapturedMeanwhile() {
+  const Cuda& cuda = TheStandIn();
+  const GpuContext gpu;
+  const size_t bytes = 3 << 20;
+  const GpuMemory memory(gpu, bytes), row_memory(gpu, bytes);
+  row_memory.Put(Pattern(bytes, 2));
+  void* stream = nullptr;
+  {
+    const Within within(gpu);
+    CHECK_CUDA(cuda.StreamCreate(&stream, 1));
+  }
+  const Folder folder(NewFolder());
+  Self context;
+  State state;
+  const tsnap_array array = BytesAt(memory, 0, bytes);
+  tsnap_array rows = TSNAP_ARRAY_INIT;   // with kernels, or through the bounce buffer
+  rows.dtype = TSNAP_INT16;
+  rows.ndim = 1;
+  rows.shape[0] = bytes / 6;
+  rows.strides_bytes[0] = 6;
+  rows.data = row_memory.data();
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  CHECK_OK(tsnap_state_add_private(state, "rows", &rows));
+  for (const bool async : {false, true}) {
+    memory.Put(Pattern(bytes, 1));
+    tsnap_take_options options = Quick();
+    options.overwrite = TSNAP_ON;
+    options.device_staging = async ? TSNAP_ON : TSNAP_OFF;
+    const std::string url = folder / "snap";
+    const auto take = [&]() -> int32_t {
+      if (!async) return tsnap_take(context, url.c_str(), state, &options);
+      tsnap_request* request = nullptr;
+      const int32_t code = tsnap_take_async(context, url.c_str(), state, &options, &request);
+      if (code != TSNAP_OK) return code;
+      const int32_t waited = tsnap_request_wait(request);
+      tsnap_request_free(&request);
+      return waited;
+    };
+    cuda.Capture(1);
+    CHECK_CODE(take(), TSNAP_E_DEVICE);
+    CHECK_SAYS("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED");
+    options.cuda_stream = stream;
+    CHECK_OK(take());
+    cuda.Capture(0);
+    memory.Put(Bytes(bytes));
+    cuda.Capture(1);
+    tsnap_restore_options restoring = TSNAP_RESTORE_OPTIONS_INIT;
+    restoring.cuda_stream = stream;
+    CHECK_OK(tsnap_restore(context, url.c_str(), state, &restoring));
+    cuda.Capture(0);
+    CHECK(memory.Values<uint8_t>() == Pattern(bytes, 1) && row_memory.Values<uint8_t>() == Pattern(bytes, 2));
+    int mode = 0;   // the caller's own was put back
+    CHECK_CUDA(cuda.ThreadExchangeStreamCaptureMode(&mode));
+    CHECK_SAME_INT(mode, 0);
+  }
+  const Within within(gpu);
+  CHECK_CUDA(cuda.StreamDestroy(stream));
+}
+
 // Of spare device memory so much is taken as is parked in it: what lies on another GPU, or in too many pieces, is not counted, and
 // what belongs to no context is parked as well.
 void SpareMemoryIsForWhatIsParked() {
@@ -391,6 +452,7 @@ int Run(int argc, char** argv) {
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
                   {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
                   {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
+                  {"graphs_may_be_captured_meanwhile", GraphsMayBeCapturedMeanwhile},
                   {"spare_memory_is_for_what_is_parked", SpareMemoryIsForWhatIsParked},
                   {"each_call_of_a_restore_may_fail", EachCallOfARestoreMayFail},
                   {"each_call_of_a_read_may_fail", EachCallOfAReadMayFail},
