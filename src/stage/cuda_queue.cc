@@ -82,20 +82,29 @@ struct CudaQueue::Lane {
     return true;
   }
 
+  // nullptr where the driver has no memory for one: then the stream is waited for.
   Status NewEvent(Event* event) {
+    *event = nullptr;
     if (!events.empty()) {
       *event = events.back();
       events.pop_back();
       return Status::Ok();
     }
     // Who waits sleeps: the application's threads want the cores.
-    return driver.Check(driver.EventCreate(event, kEventBlockingSync | kEventDisableTiming),
-                        "making an event for copies of device memory");
+    const DriverCode code = driver.EventCreate(event, kEventBlockingSync | kEventDisableTiming);
+    if (code == kOutOfMemory) {
+      *event = nullptr;
+      return Status::Ok();
+    }
+    return driver.Check(code, "making an event for copies of device memory");
+  }
+  Status Synchronize() {
+    return driver.Check(driver.StreamSynchronize(stream), "waiting for copies of device memory");
   }
 
   const Driver& driver;
   const ContextUse context;
-  Stream stream = nullptr;
+  Stream stream = nullptr;    // the context's own, where there is no memory for another
   std::vector<Event> events;  // not in use
   bool is_dirty = false;      // something was begun behind the last mark
   Bounce bounce;
@@ -127,8 +136,10 @@ Result<CudaQueue::Lane*> CudaQueue::LaneFor(const void* pointer) {
   auto lane = std::make_unique<Lane>(driver_, std::move(use));
   CurrentContext current(driver_);
   TSNAP_TRY(current.Push(lane->context.get()));
-  TSNAP_TRY(driver_.Check(driver_.StreamCreate(&lane->stream, kStreamNonBlocking),
-                          "making a stream for copies of device memory"));
+  const DriverCode code = driver_.StreamCreate(&lane->stream, kStreamNonBlocking);
+  if (code != kSuccess) lane->stream = nullptr;
+  if (code != kOutOfMemory)
+    TSNAP_TRY(driver_.Check(code, "making a stream for copies of device memory"));
   lanes_.push_back(std::move(lane));
   return lanes_.back().get();
 }
@@ -215,7 +226,10 @@ Status CudaQueue::Checksum(const std::byte* memory, uint64_t bytes, std::span<ui
     return Unsupported("checksumming GPU memory: the GPU has no memory left for it");
   TSNAP_TRY(lane->bounce.Allocate());
   lane->is_dirty = true;
-  TSNAP_TRY(lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream));
+  Status begun = lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream);
+  if (begun.code() == Code::kNoMemory)
+    return Unsupported("checksumming GPU memory: the GPU has no memory left for kernels");
+  TSNAP_TRY(std::move(begun));
   TSNAP_TRY(driver_.Check(driver_.MemcpyDtoHAsync(lane->bounce.data(), lane->packed,
                                                   checksums.size_bytes(), lane->stream),
                           "copying checksums to the host"));
@@ -247,26 +261,31 @@ Status CudaQueue::CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& bo
   if (!lane->HasPacked(bytes) ||
       !KernelBox::Of(box, ends.device_base, lane->packed, to_host, &kernel))
     return Status::Ok();
-  *done = true;
   lane->is_dirty = true;
   std::byte* host = ends.host_base + box.host_begin();
   if (to_host) {
-    TSNAP_TRY(lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream));
+    TSNAP_TRY(CopyUnits(lane, kernel, done));
+    if (!*done) return Status::Ok();
     return driver_.Check(driver_.MemcpyDtoHAsync(host, lane->packed, bytes, lane->stream),
                          "copying packed device memory to the host");
   }
   TSNAP_TRY(driver_.Check(driver_.MemcpyHtoDAsync(lane->packed, host, bytes, lane->stream),
                           "copying to device memory, to be unpacked"));
-  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  return CopyUnits(lane, kernel, done);
+}
+
+Status CudaQueue::CopyUnits(Lane* lane, const KernelBox& kernel, bool* done) {
+  Status begun = lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  *done = begun.ok();
+  return begun.code() == Code::kNoMemory ? Status::Ok() : begun;
 }
 
 Status CudaQueue::ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done) {
   KernelBox kernel;
   const DeviceAddress room = ends.room_base + static_cast<DeviceAddress>(box.host_begin());
   if (!KernelBox::Of(box, ends.device_base, room, true, &kernel)) return Status::Ok();
-  *done = true;
   lane->is_dirty = true;
-  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  return CopyUnits(lane, kernel, done);
 }
 
 Status CudaQueue::Begin(Lane* lane, const Ends& ends, const DeviceBox& box) {
@@ -375,6 +394,7 @@ Status CudaQueue::Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Ro
 Status CudaQueue::WaitForLane(Lane* lane) {
   Event event = nullptr;
   TSNAP_TRY(lane->NewEvent(&event));
+  if (event == nullptr) return lane->Synchronize();
   Status waited =
       driver_.Check(driver_.EventRecord(event, lane->stream), "marking copies of device memory");
   if (waited.ok())
@@ -390,6 +410,11 @@ Result<uint64_t> CudaQueue::Mark() {
     TSNAP_TRY(current.Push(lane->context.get()));
     Event event = nullptr;
     TSNAP_TRY(lane->NewEvent(&event));
+    if (event == nullptr) {
+      TSNAP_TRY(lane->Synchronize());
+      lane->is_dirty = false;
+      continue;
+    }
     marked_.push_back({lane.get(), event});
     TSNAP_TRY(
         driver_.Check(driver_.EventRecord(event, lane->stream), "marking copies of device memory"));

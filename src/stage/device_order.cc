@@ -44,9 +44,14 @@ Status DeviceOrder::NameStream(void* stream) {
                           "asking for the context of the stream in the options"));
   CurrentContext current(*driver);
   TSNAP_TRY(current.Push(state_->stream_context));
-  TSNAP_TRY(driver->Check(
-      driver->EventCreate(&state_->event, cuda::kEventBlockingSync | cuda::kEventDisableTiming),
-      "making an event for the stream in the options"));
+  const cuda::DriverCode code =
+      driver->EventCreate(&state_->event, cuda::kEventBlockingSync | cuda::kEventDisableTiming);
+  if (code != cuda::kSuccess) state_->event = nullptr;
+  // No memory for an event: the stream is waited for at once.
+  if (code == cuda::kOutOfMemory)
+    return driver->Check(driver->StreamSynchronize(handle),
+                         "waiting for the work of the stream in the options");
+  TSNAP_TRY(driver->Check(code, "making an event for the stream in the options"));
   return driver->Check(driver->EventRecord(state_->event, handle),
                        "recording an event on the stream in the options");
 #else

@@ -187,7 +187,12 @@ void WorkBeforeTheCallIsWaitedFor(const char* name, int32_t codec) {
   const tsnap_array array = Line(TSNAP_UINT8, memory.data(), kBytes);
   CHECK_OK(tsnap_state_add_replicated(state, "a", &array));
   uint8_t value = 1;
-  for (const bool named : {false, true}) {
+  for (const std::string how : {"by default", "by its stream", "without memory for an event"}) {
+    const bool named = how != "by default";
+    if (how == "without memory for an event") {
+      if (!TheCuda().is_stand_in()) continue;
+      TheCuda().Arm("cuEventCreate:1+=2");
+    }
     for (int way = 0; way < 3; ++way) {   // take, in the background, with contents compared
       KeepBusy(gpu, stream, memory, ++value);
       tsnap_take_options options = Quick(codec);

@@ -2,7 +2,8 @@
 // meaning that the driver's manual gives them, and stricter where the manual leaves room. Device memory is out of the host's
 // reach, copies come late and in the order of their streams, and what a program must not do ends it with a message.
 //
-//   TSNAP_FAKE_CUDA_FAIL=cuMemHostRegister_v2:2      its second call fails; :2+ and all behind it; several with commas
+//   TSNAP_FAKE_CUDA_FAIL=cuMemHostRegister_v2:2      its second call fails; :2+ and all behind it; several with commas; =2 behind it
+//                                                    says with which code
 //   TSNAP_FAKE_CUDA_SPOIL=tsnap_checksum_slices      the kernels whose names begin so compute something wrong
 //   TSNAP_FAKE_CUDA_DEVICES=2, TSNAP_FAKE_CUDA_MEMORY_MIB=512 (of each), TSNAP_FAKE_CUDA_DELAY_US=200, TSNAP_FAKE_CUDA_SEED=1
 #include <algorithm>
@@ -46,7 +47,9 @@ class Orders {
       const std::string one = text.substr(at, end - at);
       const size_t colon = one.find(':');
       if (colon == std::string::npos) Misuse("TSNAP_FAKE_CUDA_FAIL is not function:number[+]");
-      fail_[one.substr(0, colon)] = {std::strtoull(one.c_str() + colon + 1, nullptr, 10), one.back() == '+'};
+      const size_t code = one.find('=');
+      fail_[one.substr(0, colon)] = {std::strtoull(one.c_str() + colon + 1, nullptr, 10), one.find('+') != std::string::npos,
+                                     code != std::string::npos ? std::atoi(one.c_str() + code + 1) : kOk};
       at = end + 1;
     }
   }
@@ -59,6 +62,7 @@ class Orders {
     const bool fails = found->second.and_later ? number >= found->second.number : number == found->second.number;
     if (!fails) return kOk;
     ++counts_["failures"];
+    if (found->second.code != kOk) return found->second.code;
     const bool gives_memory = function.find("Alloc") != std::string::npos || function.find("HostRegister") != std::string::npos;
     return gives_memory ? kOutOfMemory : kUnknownError;
   }
@@ -77,6 +81,7 @@ class Orders {
   struct Fail {
     uint64_t number = 0;
     bool and_later = false;
+    int code = 0;   // 0: as the function goes
   };
   std::mutex mutex_;
   std::map<std::string, uint64_t> counts_;

@@ -286,6 +286,36 @@ void EachCallOfAReadMayFail() {
       });
 }
 
+// A device that has no memory left for what tsnap asks of it makes things slower, and nothing fail: not at one call, not at all.
+void WithoutDeviceMemoryNothingFails() {
+  const Cuda& cuda = TheStandIn();
+  for (const char* function : {"cuStreamCreate", "cuEventCreate", "cuLaunchKernel", "cuModuleLoadData", "cuModuleGetFunction",
+                               "cuMemAlloc_v2", "cuMemHostRegister_v2"}) {
+    for (const char* which : {":1=2", ":2=2", ":3=2", ":1+=2"}) {
+      for (const bool parks : {false, true}) {
+        Job job;   // and a context in which no kernels were tried
+        if (parks) job.Park();
+        for (const bool async : {false, true}) {
+          Where() = std::string(function) + which + (parks ? " parks" : "") + (async ? " async" : "");
+          job.Fill(1);
+          cuda.Arm((function + std::string(which)).c_str());
+          CHECK_OK(job.Take("snap", async));
+          if (!async && which[2] == '+' && std::strncmp(function, "cuModule", 8) != 0) CHECK(cuda.Count("failures") > 0);
+          cuda.Arm("");
+          job.Fill(99);
+          cuda.Arm((function + std::string(which)).c_str());
+          CHECK_OK(job.Restore("snap"));
+          cuda.Arm("");
+          CHECK(job.Holds(1));
+          job.Fill(99);
+          CHECK_OK(job.Read("snap"));
+          CHECK(!job.Holds(1));   // the rows were not read
+        }
+      }
+    }
+  }
+}
+
 // An asynchronous take with spare device memory copies nothing to the host before it returns, and gives everything back.
 void ParkedSegmentsLeaveTheDeviceLater() {
   const Cuda& cuda = TheStandIn();
@@ -451,6 +481,7 @@ int Run(int argc, char** argv) {
                   {"each_call_of_a_take_with_contents_compared_may_fail", [] { EachCallOfATakeMayFail(false, true); }},
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
                   {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
+                  {"without_device_memory_nothing_fails", WithoutDeviceMemoryNothingFails},
                   {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
                   {"graphs_may_be_captured_meanwhile", GraphsMayBeCapturedMeanwhile},
                   {"spare_memory_is_for_what_is_parked", SpareMemoryIsForWhatIsParked},
