@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "stage/clipped_pieces.h"
@@ -19,11 +20,28 @@ constexpr uint64_t kBounceBytes = 1 << 20;
 constexpr uint64_t kPackedStepBytes = 1 << 20;
 constexpr uint64_t kMostPackedBytes = 64 << 20;
 
+void KeepForGood(std::byte* data) noexcept {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<std::byte*>;  // guarded by mutex; where it can be found
+  try {
+    const std::lock_guard lock(mutex);
+    kept->push_back(data);
+  } catch (...) {  // it stays where it is all the same
+  }
+}
+
 // Page-aligned memory of a lane, pinned where the system allows it.
 class Bounce {
  public:
   explicit Bounce(const Driver& driver) : driver_(driver) {}
-  ~Bounce() { std::free(data_); }
+  // Pages that the driver still knows must not become others'.
+  ~Bounce() {
+    if (pinned_) {
+      KeepForGood(data_);
+    } else {
+      std::free(data_);
+    }
+  }
   Bounce(const Bounce&) = delete;
   Bounce& operator=(const Bounce&) = delete;
   // With the lane's context current.
@@ -36,8 +54,7 @@ class Bounce {
   }
   // Likewise, before it goes.
   void Unpin() {
-    if (pinned_) driver_.MemHostUnregister(data_);
-    pinned_ = false;
+    if (pinned_ && driver_.MemHostUnregister(data_) == kSuccess) pinned_ = false;
   }
   std::byte* data() const { return data_; }
 
@@ -53,7 +70,7 @@ struct CudaQueue::Lane {
   Lane(const Driver& of, ContextUse use) : driver(of), context(std::move(use)), bounce(of) {}
   ~Lane() {
     CurrentContext current(driver);
-    // Where the context is gone, everything in it is gone as well.
+    // Where the context is gone, everything in it is gone as well; the bounce buffer is kept.
     if (!current.Push(context.get()).ok()) return;
     bounce.Unpin();
     if (packed != 0) driver.MemFree(packed);

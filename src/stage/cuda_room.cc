@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "stage/clipped_pieces.h"
 #include "stage/cuda_copies.h"
 #include "stage/cuda_kernels.h"
+#include "stage/device_notes.h"
 
 namespace tsnap::cuda {
 namespace {
@@ -26,7 +29,14 @@ Result<std::unique_ptr<DeviceRoom>> CudaRoom::Make(const Driver& driver, const v
 CudaRoom::~CudaRoom() {
   if (address_ == 0) return;
   CurrentContext current(driver_);
-  if (current.Push(context_.get()).ok()) driver_.MemFree(address_);
+  Status freed = current.Push(context_.get());
+  if (freed.ok()) freed = driver_.Check(driver_.MemFree(address_), "freeing it");
+  if (freed.ok()) return;
+  try {
+    NoteOfDevices(true, fmt::format("{} bytes of spare GPU memory stay allocated: {}", bytes_,
+                                    freed.message()));
+  } catch (...) {  // no memory for the note
+  }
 }
 
 uint64_t CudaRoom::SpareBytes() const {
@@ -41,7 +51,10 @@ uint64_t CudaRoom::SpareBytes() const {
 
 bool CudaRoom::Allocate(uint64_t bytes) {
   CurrentContext current(driver_);
-  return current.Push(context_.get()).ok() && driver_.MemAlloc(&address_, bytes) == kSuccess;
+  if (!current.Push(context_.get()).ok() || driver_.MemAlloc(&address_, bytes) != kSuccess)
+    return false;
+  bytes_ = bytes;
+  return true;
 }
 
 // Memory of a pool, or mapped by hand, has no context of its own.

@@ -28,6 +28,7 @@ class CudaRoom final : public DeviceRoom {
   const Driver& driver_;
   const ContextUse context_;
   DeviceAddress address_ = 0;  // 0: none is taken
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace tsnap::cuda

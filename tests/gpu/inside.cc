@@ -2,6 +2,7 @@
 // fails. With a real driver these cases are skipped.
 #include <map>
 #include <memory>
+#include <mutex>
 #include <numeric>
 
 #include "api.h"
@@ -220,6 +221,7 @@ template <class Step, class After>
 void FailEachCall(Job& job, Step step, After after) {
   const Cuda& cuda = TheStandIn();
   int failed = 0;
+  uint64_t allocated = cuda.Count("allocated");
   for (const auto& [function, harmless] : Functions()) {
     for (int number = 1;; number += number < 8 ? 1 : 1 + number / 4) {
       Where() = function + ":" + std::to_string(number);
@@ -227,6 +229,9 @@ void FailEachCall(Job& job, Step step, After after) {
       const int32_t code = step();
       const bool met = cuda.Count("failures") > 0;
       cuda.Arm("");
+      // Of the device nothing is kept, unless that itself fails.
+      if (function != "cuMemFree_v2" && function != "cuCtxPushCurrent_v2") CHECK_SAME_INT(cuda.Count("allocated"), allocated);
+      allocated = cuda.Count("allocated");
       if (code != TSNAP_OK) CHECK_CODE(code, TSNAP_E_DEVICE);
       if (code != TSNAP_OK) CHECK(std::strstr(tsnap_last_error(), "CUDA_ERROR_UNKNOWN") != nullptr);
       if (harmless || !met) CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
@@ -455,6 +460,63 @@ void SpareMemoryIsForWhatIsParked() {
   CHECK_CUDA(cuda.DevicePrimaryCtxRelease(0));
 }
 
+// What cannot be given back is told, or kept where nobody else gets it.
+void WhatCannotBeGivenBackIsNotLost() {
+  const Cuda& cuda = TheStandIn();
+  setenv("TSNAP_CUDA_KERNELS", "off", 1);   // rows go through the bounce buffer, and nothing else is freed
+  struct Heard {
+    std::mutex mutex;
+    std::string all;
+    static void Log(int32_t, const char* text, void* user) {
+      auto* heard = static_cast<Heard*>(user);
+      const std::lock_guard lock(heard->mutex);
+      heard->all += text;
+    }
+  } heard;
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = 64 << 20;
+  config.log_user = &heard;
+  config.log = Heard::Log;
+  const GpuContext gpu;
+  const size_t bytes = 3 << 20;
+  const GpuMemory memory(gpu, bytes);
+  memory.Put(Pattern(bytes, 1));
+  const Folder folder(NewFolder());
+  Self context(&config);
+  State state;
+  tsnap_array array = BytesAt(memory, 0, bytes);
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  tsnap_take_options options = Quick();
+  options.overwrite = TSNAP_ON;
+  options.device_staging = TSNAP_ON;
+  cuda.Arm("cuMemFree_v2:1");
+  tsnap_request* request = nullptr;
+  CHECK_OK(tsnap_take_async(context, (folder / "snap").c_str(), state, &options, &request));
+  CHECK_OK(tsnap_request_wait(request));
+  tsnap_request_free(&request);
+  CHECK_SAME_INT(cuda.Count("failures"), 1);
+  CHECK_OK(tsnap_take(context, (folder / "snap").c_str(), state, &options));   // tells what was not told yet
+  {
+    const std::lock_guard lock(heard.mutex);
+    CHECK_TEXT(heard.all.find("stay allocated") != std::string::npos, heard.all);
+  }
+
+  State rows;
+  array.dtype = TSNAP_INT16;
+  array.shape[0] = bytes / 6;
+  array.strides_bytes[0] = 6;
+  CHECK_OK(tsnap_state_add_private(rows, "rows", &array));
+  CHECK_OK(tsnap_take(context, (folder / "rows").c_str(), rows, &options));   // pins the buffers that are kept
+  const uint64_t before = cuda.Count("registered");
+  constexpr int kTakes = 20;
+  cuda.Arm("cuMemHostUnregister:1+");
+  for (int i = 0; i < kTakes; ++i) CHECK_OK(tsnap_take(context, (folder / "rows").c_str(), rows, &options));
+  CHECK(cuda.Count("failures") >= kTakes);
+  cuda.Arm("");
+  // Each take had pages of its own: none were let go that the driver still knew, to be found registered by the next.
+  CHECK_TEXT(cuda.Count("registered") >= before + kTakes, std::to_string(cuda.Count("registered") - before));
+}
+
 // Where the system pins nothing, everything works, slower.
 void WithoutPinnedMemoryCopiesArePageable() {
   const Cuda& cuda = TheStandIn();
@@ -482,6 +544,7 @@ int Run(int argc, char** argv) {
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
                   {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
                   {"without_device_memory_nothing_fails", WithoutDeviceMemoryNothingFails},
+                  {"what_cannot_be_given_back_is_not_lost", WhatCannotBeGivenBackIsNotLost},
                   {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
                   {"graphs_may_be_captured_meanwhile", GraphsMayBeCapturedMeanwhile},
                   {"spare_memory_is_for_what_is_parked", SpareMemoryIsForWhatIsParked},
