@@ -24,21 +24,23 @@ std::shared_ptr<Parking> Parking::Plan(SlabWriting& writing,
     return parking->Reserve(buffers);
   });
   if (!planned.ok() || parking->landings_.empty()) return nullptr;
-  parking->Assign();
   return parking;
 }
 
 Status Parking::Reserve(const std::shared_ptr<BufferPool>& buffers) {
-  uint64_t parked_bytes = 0, landing_bytes = 0;
-  for (size_t i = 0; i < writing_.segment_count(); ++i) {
-    parked_bytes += AlignUp(writing_.DeviceBytes(i), kExtentAlignment);
-    landing_bytes = std::max(landing_bytes, writing_.StagedBytes(i));
-  }
+  uint64_t most_bytes = 0;  // of a segment
+  for (size_t i = 0; i < writing_.segment_count(); ++i)
+    most_bytes = std::max(most_bytes, writing_.StagedBytes(i));
   // The others must find room beside the landing buffers, the largest of them as well.
   const uint64_t most_landing_bytes = buffers->budget_bytes() / kBudgetPerLandings;
-  if (parked_bytes == 0 || landing_bytes > most_landing_bytes) return Status::Ok();
-  TSNAP_ASSIGN(room_, writing_.MakeRoom(parked_bytes));
+  if (most_bytes > most_landing_bytes) return Status::Ok();
+  TSNAP_ASSIGN(room_, writing_.MakeRoom());
   if (room_ == nullptr) return Status::Ok();
+  const uint64_t parked_bytes = Assign(room_->SpareBytes());
+  if (parked_bytes == 0 || !room_->Allocate(parked_bytes)) return Status::Ok();
+  uint64_t landing_bytes = 0;
+  for (size_t i = 0; i < offsets_.size(); ++i)
+    if (holds(i)) landing_bytes = std::max(landing_bytes, writing_.StagedBytes(i));
   const std::atomic<bool> at_once{true};
   double none = 0;
   const size_t count = std::clamp<size_t>(most_landing_bytes / landing_bytes, 1, kMostLandings);
@@ -52,14 +54,15 @@ Status Parking::Reserve(const std::shared_ptr<BufferPool>& buffers) {
   return Status::Ok();
 }
 
-void Parking::Assign() {
+uint64_t Parking::Assign(uint64_t spare_bytes) {
   uint64_t end = 0;
   for (size_t i = 0; i < offsets_.size(); ++i) {
     const uint64_t bytes = AlignUp(writing_.DeviceBytes(i), kExtentAlignment);
-    if (bytes == 0 || bytes > room_->bytes() - end || !writing_.Fits(i, *room_)) continue;
+    if (bytes == 0 || bytes > spare_bytes - end || !writing_.Fits(i, *room_)) continue;
     offsets_[i] = end;
     end += bytes;
   }
+  return end;
 }
 
 Result<StagedSegment> Parking::Land(const std::shared_ptr<Parking>& parking, size_t number,

@@ -43,11 +43,12 @@ class Parking {
   explicit Parking(SlabWriting& writing)
       : writing_(writing), offsets_(writing.segment_count(), kNowhere) {}
   Status Reserve(const std::shared_ptr<BufferPool>& buffers);
-  void Assign();
+  // How much of the room is needed.
+  uint64_t Assign(uint64_t spare_bytes);
 
-  SlabWriting& writing_;  // has this
-  std::unique_ptr<DeviceRoom> room_;
-  std::vector<uint64_t> offsets_;  // of the segments, in the room
+  SlabWriting& writing_;              // has this
+  std::unique_ptr<DeviceRoom> room_;  // as large as what is parked in it
+  std::vector<uint64_t> offsets_;     // of the segments, in the room
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<std::shared_ptr<StagingRoom>> landings_;  // free; guarded by mutex_

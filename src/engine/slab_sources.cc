@@ -39,9 +39,9 @@ uint64_t SlabWriting::DeviceBytes(size_t number) const {
   return all ? segment.bytes : 0;
 }
 
-Result<std::unique_ptr<DeviceRoom>> SlabWriting::MakeRoom(uint64_t most_bytes) {
+Result<std::unique_ptr<DeviceRoom>> SlabWriting::MakeRoom() {
   if (first_device_ == stagers_.size()) return std::unique_ptr<DeviceRoom>();
-  return stagers_[first_device_]->MakeRoom(job_.sources[first_device_].memory.data, most_bytes);
+  return stagers_[first_device_]->MakeRoom(job_.sources[first_device_].memory.data);
 }
 
 bool SlabWriting::Fits(size_t number, const DeviceRoom& room) const {

@@ -131,7 +131,7 @@ class SlabWriting {
   // For those that wait on their device between the halves (Parking): what a segment holds, 0
   // unless all of it lies on devices.
   uint64_t DeviceBytes(size_t number) const;
-  Result<std::unique_ptr<DeviceRoom>> MakeRoom(uint64_t most_bytes);
+  Result<std::unique_ptr<DeviceRoom>> MakeRoom();
   bool Fits(size_t number, const DeviceRoom& room) const;
   Status Park(size_t number, const DeviceRoom& room, uint64_t offset, Gathering* gathering);
   Status Fetch(size_t number, const DeviceRoom& room, uint64_t offset, const StagedSegment& to);

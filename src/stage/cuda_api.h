@@ -41,6 +41,8 @@ inline constexpr unsigned kStreamNonBlocking = 1;   // CU_STREAM_NON_BLOCKING
 inline constexpr unsigned kEventBlockingSync = 1;   // CU_EVENT_BLOCKING_SYNC
 inline constexpr unsigned kEventDisableTiming = 2;  // CU_EVENT_DISABLE_TIMING
 inline constexpr unsigned kRegisterPortable = 1;    // CU_MEMHOSTREGISTER_PORTABLE
+using CaptureMode = int;                            // CUstreamCaptureMode
+inline constexpr CaptureMode kCaptureRelaxed = 2;   // CU_STREAM_CAPTURE_MODE_RELAXED
 inline constexpr int64_t kMaxPitchBytes = 0x7fffffff;
 
 // CUDA_MEMCPY3D, of cuMemcpy3DAsync_v2.

@@ -25,7 +25,9 @@ namespace tsnap::cuda {
   X(DevicePrimaryCtxGetState, "cuDevicePrimaryCtxGetState", (Device, unsigned*, int*))       \
   X(DevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (Context*, Device))                  \
   X(DevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2", (Device))                       \
+  X(ThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode", (CaptureMode*))    \
   X(StreamCreate, "cuStreamCreate", (Stream*, unsigned))                                     \
+  X(StreamSynchronize, "cuStreamSynchronize", (Stream))                                      \
   X(StreamDestroy, "cuStreamDestroy_v2", (Stream))                                           \
   X(StreamGetCtx, "cuStreamGetCtx", (Stream, Context*))                                      \
   X(EventCreate, "cuEventCreate", (Event*, unsigned))                                        \

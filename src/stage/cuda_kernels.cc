@@ -86,7 +86,10 @@ Result<const Kernels*> Kernels::Of(const Driver& driver, Context context) {
   std::unique_ptr<Kernels> kernels(new Kernels(driver));
   Found found;
   found.number = number;
-  if (Status loaded = kernels->Load(); !loaded.ok()) {
+  Status loaded = kernels->Load();
+  if (loaded.code() == Code::kNoMemory)  // there may be some the next time
+    return Unsupported("the GPU has no memory left for kernels");
+  if (!loaded.ok()) {
     found.why = fmt::format("the CUDA driver does not take tsnap's kernels: {}", loaded.message());
   } else {
     TSNAP_ASSIGN(const bool right, KernelsAreRight(driver, *kernels));
@@ -106,9 +109,9 @@ Result<const Kernels*> Kernels::Of(const Driver& driver, Context context) {
 // The module lives as long as the context.
 Status Kernels::Load() {
   Module module = nullptr;
-  TSNAP_TRY(driver_.Check(driver_.ModuleLoadData(&module, kPtx), "loading kernels"));
+  TSNAP_TRY(Check(driver_.ModuleLoadData(&module, kPtx), "loading kernels"));
   const auto find = [&](Function* function, const char* name) {
-    return driver_.Check(driver_.ModuleGetFunction(function, module, name), "looking for a kernel");
+    return Check(driver_.ModuleGetFunction(function, module, name), "looking for a kernel");
   };
   constexpr const char* kNames[kCopies] = {"tsnap_copy_units_1", "tsnap_copy_units_2",
                                            "tsnap_copy_units_4", "tsnap_copy_units_8",
@@ -121,9 +124,13 @@ Status Kernels::Load() {
 Status Kernels::Launch(Function function, uint64_t threads, void** arguments, Stream stream) const {
   const auto blocks = static_cast<unsigned>(
       std::min((threads + kernel::kThreads - 1) / kernel::kThreads, kMostBlocks));
-  return driver_.Check(driver_.LaunchKernel(function, blocks, 1, 1, kernel::kThreads, 1, 1, 0,
-                                            stream, arguments, nullptr),
-                       "starting a kernel");
+  return Check(driver_.LaunchKernel(function, blocks, 1, 1, kernel::kThreads, 1, 1, 0, stream,
+                                    arguments, nullptr),
+               "starting a kernel");
+}
+
+Status Kernels::Check(DriverCode code, const char* action) const {
+  return code == kOutOfMemory ? Status::NoMemory() : driver_.Check(code, action);
 }
 
 Status Kernels::Copy(const kernel::BoxTask& task, uint64_t unit_bytes, Stream stream) const {

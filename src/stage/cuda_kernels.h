@@ -19,8 +19,9 @@ class Kernels {
   // as the context.
   static Result<const Kernels*> Of(const Driver& driver, Context context);
 
-  // All of these are begun on a stream of the context, which is current.
-  // unit_bytes: 1, 2, 4, 8 or 16; addresses and strides are multiples of it.
+  // All of these are begun on a stream of the context, which is current. kNoMemory: the GPU has
+  // none left to begin it, and all is as it was. unit_bytes: 1, 2, 4, 8 or 16; addresses and
+  // strides are multiples of it.
   Status Copy(const kernel::BoxTask& task, uint64_t unit_bytes, Stream stream) const;
   // Leaves at `scratch`, which has ScratchBytes, the raw checksum of each block of the bytes.
   Status Checksum(DeviceAddress data, uint64_t bytes, DeviceAddress scratch, Stream stream) const;
@@ -33,6 +34,8 @@ class Kernels {
 
   explicit Kernels(const Driver& driver) : driver_(driver) {}
   Status Load();
+  // kNoMemory when that is what the driver lacks.
+  Status Check(DriverCode code, const char* action) const;
   Status Launch(Function function, uint64_t threads, void** arguments, Stream stream) const;
 
   const Driver& driver_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <utility>
 
 #include "stage/clipped_pieces.h"
@@ -19,11 +20,28 @@ constexpr uint64_t kBounceBytes = 1 << 20;
 constexpr uint64_t kPackedStepBytes = 1 << 20;
 constexpr uint64_t kMostPackedBytes = 64 << 20;
 
+void KeepForGood(std::byte* data) noexcept {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<std::byte*>;  // guarded by mutex; where it can be found
+  try {
+    const std::lock_guard lock(mutex);
+    kept->push_back(data);
+  } catch (...) {  // it stays where it is all the same
+  }
+}
+
 // Page-aligned memory of a lane, pinned where the system allows it.
 class Bounce {
  public:
   explicit Bounce(const Driver& driver) : driver_(driver) {}
-  ~Bounce() { std::free(data_); }
+  // Pages that the driver still knows must not become others'.
+  ~Bounce() {
+    if (pinned_) {
+      KeepForGood(data_);
+    } else {
+      std::free(data_);
+    }
+  }
   Bounce(const Bounce&) = delete;
   Bounce& operator=(const Bounce&) = delete;
   // With the lane's context current.
@@ -36,8 +54,7 @@ class Bounce {
   }
   // Likewise, before it goes.
   void Unpin() {
-    if (pinned_) driver_.MemHostUnregister(data_);
-    pinned_ = false;
+    if (pinned_ && driver_.MemHostUnregister(data_) == kSuccess) pinned_ = false;
   }
   std::byte* data() const { return data_; }
 
@@ -53,7 +70,7 @@ struct CudaQueue::Lane {
   Lane(const Driver& of, ContextUse use) : driver(of), context(std::move(use)), bounce(of) {}
   ~Lane() {
     CurrentContext current(driver);
-    // Where the context is gone, everything in it is gone as well.
+    // Where the context is gone, everything in it is gone as well; the bounce buffer is kept.
     if (!current.Push(context.get()).ok()) return;
     bounce.Unpin();
     if (packed != 0) driver.MemFree(packed);
@@ -82,20 +99,29 @@ struct CudaQueue::Lane {
     return true;
   }
 
+  // nullptr where the driver has no memory for one: then the stream is waited for.
   Status NewEvent(Event* event) {
+    *event = nullptr;
     if (!events.empty()) {
       *event = events.back();
       events.pop_back();
       return Status::Ok();
     }
     // Who waits sleeps: the application's threads want the cores.
-    return driver.Check(driver.EventCreate(event, kEventBlockingSync | kEventDisableTiming),
-                        "making an event for copies of device memory");
+    const DriverCode code = driver.EventCreate(event, kEventBlockingSync | kEventDisableTiming);
+    if (code == kOutOfMemory) {
+      *event = nullptr;
+      return Status::Ok();
+    }
+    return driver.Check(code, "making an event for copies of device memory");
+  }
+  Status Synchronize() {
+    return driver.Check(driver.StreamSynchronize(stream), "waiting for copies of device memory");
   }
 
   const Driver& driver;
   const ContextUse context;
-  Stream stream = nullptr;
+  Stream stream = nullptr;    // the context's own, where there is no memory for another
   std::vector<Event> events;  // not in use
   bool is_dirty = false;      // something was begun behind the last mark
   Bounce bounce;
@@ -127,8 +153,10 @@ Result<CudaQueue::Lane*> CudaQueue::LaneFor(const void* pointer) {
   auto lane = std::make_unique<Lane>(driver_, std::move(use));
   CurrentContext current(driver_);
   TSNAP_TRY(current.Push(lane->context.get()));
-  TSNAP_TRY(driver_.Check(driver_.StreamCreate(&lane->stream, kStreamNonBlocking),
-                          "making a stream for copies of device memory"));
+  const DriverCode code = driver_.StreamCreate(&lane->stream, kStreamNonBlocking);
+  if (code != kSuccess) lane->stream = nullptr;
+  if (code != kOutOfMemory)
+    TSNAP_TRY(driver_.Check(code, "making a stream for copies of device memory"));
   lanes_.push_back(std::move(lane));
   return lanes_.back().get();
 }
@@ -215,7 +243,10 @@ Status CudaQueue::Checksum(const std::byte* memory, uint64_t bytes, std::span<ui
     return Unsupported("checksumming GPU memory: the GPU has no memory left for it");
   TSNAP_TRY(lane->bounce.Allocate());
   lane->is_dirty = true;
-  TSNAP_TRY(lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream));
+  Status begun = lane->kernels->Checksum(AddressOf(memory), bytes, lane->packed, lane->stream);
+  if (begun.code() == Code::kNoMemory)
+    return Unsupported("checksumming GPU memory: the GPU has no memory left for kernels");
+  TSNAP_TRY(std::move(begun));
   TSNAP_TRY(driver_.Check(driver_.MemcpyDtoHAsync(lane->bounce.data(), lane->packed,
                                                   checksums.size_bytes(), lane->stream),
                           "copying checksums to the host"));
@@ -247,26 +278,31 @@ Status CudaQueue::CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& bo
   if (!lane->HasPacked(bytes) ||
       !KernelBox::Of(box, ends.device_base, lane->packed, to_host, &kernel))
     return Status::Ok();
-  *done = true;
   lane->is_dirty = true;
   std::byte* host = ends.host_base + box.host_begin();
   if (to_host) {
-    TSNAP_TRY(lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream));
+    TSNAP_TRY(CopyUnits(lane, kernel, done));
+    if (!*done) return Status::Ok();
     return driver_.Check(driver_.MemcpyDtoHAsync(host, lane->packed, bytes, lane->stream),
                          "copying packed device memory to the host");
   }
   TSNAP_TRY(driver_.Check(driver_.MemcpyHtoDAsync(lane->packed, host, bytes, lane->stream),
                           "copying to device memory, to be unpacked"));
-  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  return CopyUnits(lane, kernel, done);
+}
+
+Status CudaQueue::CopyUnits(Lane* lane, const KernelBox& kernel, bool* done) {
+  Status begun = lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  *done = begun.ok();
+  return begun.code() == Code::kNoMemory ? Status::Ok() : begun;
 }
 
 Status CudaQueue::ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done) {
   KernelBox kernel;
   const DeviceAddress room = ends.room_base + static_cast<DeviceAddress>(box.host_begin());
   if (!KernelBox::Of(box, ends.device_base, room, true, &kernel)) return Status::Ok();
-  *done = true;
   lane->is_dirty = true;
-  return lane->kernels->Copy(kernel.task, kernel.unit_bytes, lane->stream);
+  return CopyUnits(lane, kernel, done);
 }
 
 Status CudaQueue::Begin(Lane* lane, const Ends& ends, const DeviceBox& box) {
@@ -375,6 +411,7 @@ Status CudaQueue::Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Ro
 Status CudaQueue::WaitForLane(Lane* lane) {
   Event event = nullptr;
   TSNAP_TRY(lane->NewEvent(&event));
+  if (event == nullptr) return lane->Synchronize();
   Status waited =
       driver_.Check(driver_.EventRecord(event, lane->stream), "marking copies of device memory");
   if (waited.ok())
@@ -390,6 +427,11 @@ Result<uint64_t> CudaQueue::Mark() {
     TSNAP_TRY(current.Push(lane->context.get()));
     Event event = nullptr;
     TSNAP_TRY(lane->NewEvent(&event));
+    if (event == nullptr) {
+      TSNAP_TRY(lane->Synchronize());
+      lane->is_dirty = false;
+      continue;
+    }
     marked_.push_back({lane.get(), event});
     TSNAP_TRY(
         driver_.Check(driver_.EventRecord(event, lane->stream), "marking copies of device memory"));

@@ -53,6 +53,8 @@ class CudaQueue final : public CopyQueue {
                    std::byte* host, DeviceAddress room);
   Status CopyByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
   Status ParkByKernel(Lane* lane, const Ends& ends, const DeviceBox& box, bool* done);
+  // Not done where the driver has no memory to start a kernel: there are other ways.
+  Status CopyUnits(Lane* lane, const KernelBox& kernel, bool* done);
   Status CopyThroughBounce(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status Reorder(Lane* lane, const Ends& ends, const DeviceBox& box, Route route);
   Status WaitForLane(Lane* lane);

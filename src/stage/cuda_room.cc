@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "stage/clipped_pieces.h"
 #include "stage/cuda_copies.h"
 #include "stage/cuda_kernels.h"
+#include "stage/device_notes.h"
 
 namespace tsnap::cuda {
 namespace {
@@ -17,32 +20,49 @@ constexpr uint64_t kMostCalls = 64;  // for the pieces of one transfer
 
 }  // namespace
 
-Result<std::unique_ptr<DeviceRoom>> CudaRoom::Make(const Driver& driver, const void* memory,
-                                                   uint64_t most_bytes) {
+Result<std::unique_ptr<DeviceRoom>> CudaRoom::Make(const Driver& driver, const void* memory) {
   TSNAP_ASSIGN(const PointerFacts facts, FactsOf(driver, memory));
   TSNAP_ASSIGN(ContextUse context, ContextUse::Of(driver, facts));
-  CurrentContext current(driver);
-  TSNAP_TRY(current.Push(context.get()));
-  std::unique_ptr<DeviceRoom> nothing;
-  size_t free_bytes = 0, total_bytes = 0;
-  if (driver.MemGetInfo(&free_bytes, &total_bytes) != kSuccess) return nothing;
-  const uint64_t kept_bytes = std::max<uint64_t>(kLeastKeptBytes, total_bytes / kKeptPart);
-  const uint64_t bytes =
-      std::min<uint64_t>(most_bytes, free_bytes > kept_bytes ? free_bytes - kept_bytes : 0);
-  DeviceAddress address = 0;
-  if (bytes == 0 || driver.MemAlloc(&address, bytes) != kSuccess) return nothing;
-  return std::unique_ptr<DeviceRoom>(
-      std::make_unique<CudaRoom>(driver, std::move(context), address, bytes));
+  return std::unique_ptr<DeviceRoom>(std::make_unique<CudaRoom>(driver, std::move(context)));
 }
 
 CudaRoom::~CudaRoom() {
+  if (address_ == 0) return;
   CurrentContext current(driver_);
-  if (current.Push(context_.get()).ok()) driver_.MemFree(address_);
+  Status freed = current.Push(context_.get());
+  if (freed.ok()) freed = driver_.Check(driver_.MemFree(address_), "freeing it");
+  if (freed.ok()) return;
+  try {
+    NoteOfDevices(true, fmt::format("{} bytes of spare GPU memory stay allocated: {}", bytes_,
+                                    freed.message()));
+  } catch (...) {  // no memory for the note
+  }
 }
 
+uint64_t CudaRoom::SpareBytes() const {
+  CurrentContext current(driver_);
+  size_t free_bytes = 0, total_bytes = 0;
+  if (!current.Push(context_.get()).ok() ||
+      driver_.MemGetInfo(&free_bytes, &total_bytes) != kSuccess)
+    return 0;
+  const uint64_t kept_bytes = std::max<uint64_t>(kLeastKeptBytes, total_bytes / kKeptPart);
+  return free_bytes > kept_bytes ? free_bytes - kept_bytes : 0;
+}
+
+bool CudaRoom::Allocate(uint64_t bytes) {
+  CurrentContext current(driver_);
+  if (!current.Push(context_.get()).ok() || driver_.MemAlloc(&address_, bytes) != kSuccess)
+    return false;
+  bytes_ = bytes;
+  return true;
+}
+
+// Memory of a pool, or mapped by hand, has no context of its own.
 bool CudaRoom::Fits(const Mapping& mapping, uint64_t begin, uint64_t bytes) const {
   const Result<PointerFacts> facts = FactsOf(driver_, mapping.memory.data);
-  if (!facts.ok() || facts->context != context_.get()) return false;
+  if (!facts.ok()) return false;
+  const Result<ContextUse> use = ContextUse::Of(driver_, *facts);
+  if (!use.ok() || use->get() != context_.get()) return false;
   const Result<Layout> layout = Layout::Make(mapping);
   if (!layout.ok() || !layout->inside_memory()) return false;
   const auto calls_for = [&](bool has_kernels) {

@@ -10,16 +10,15 @@ namespace tsnap::cuda {
 
 class CudaRoom final : public DeviceRoom {
  public:
-  // Beside the memory, at most so many bytes, and only what the device can spare; nullptr when that
-  // is nothing.
-  static Result<std::unique_ptr<DeviceRoom>> Make(const Driver& driver, const void* memory,
-                                                  uint64_t most_bytes);
-  CudaRoom(const Driver& driver, ContextUse context, DeviceAddress address, uint64_t bytes)
-      : driver_(driver), context_(std::move(context)), address_(address), bytes_(bytes) {}
+  // In the context in which the memory is copied.
+  static Result<std::unique_ptr<DeviceRoom>> Make(const Driver& driver, const void* memory);
+  CudaRoom(const Driver& driver, ContextUse context)
+      : driver_(driver), context_(std::move(context)) {}
   ~CudaRoom() override;
 
-  uint64_t bytes() const override { return bytes_; }
   bool Fits(const Mapping& mapping, uint64_t begin, uint64_t bytes) const override;
+  uint64_t SpareBytes() const override;
+  bool Allocate(uint64_t bytes) override;
   std::byte* At(uint64_t offset) const override {
     return reinterpret_cast<std::byte*>(address_ + offset);
   }
@@ -28,8 +27,8 @@ class CudaRoom final : public DeviceRoom {
  private:
   const Driver& driver_;
   const ContextUse context_;
-  const DeviceAddress address_;
-  const uint64_t bytes_;
+  DeviceAddress address_ = 0;  // 0: none is taken
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace tsnap::cuda

@@ -21,8 +21,8 @@ class CudaStager final : public Stager {
   bool is_device() const override { return true; }
   Result<std::unique_ptr<CopyQueue>> MakeQueue() override;
   Result<std::shared_ptr<Pinner>> MakePinner(const void* memory) override;
-  Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes) override {
-    return CudaRoom::Make(driver_, memory, most_bytes);
+  Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory) override {
+    return CudaRoom::Make(driver_, memory);
   }
   std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes) override;
   Status CheckFiles(const void* memory, bool checksums, bool insists) override;

@@ -44,9 +44,14 @@ Status DeviceOrder::NameStream(void* stream) {
                           "asking for the context of the stream in the options"));
   CurrentContext current(*driver);
   TSNAP_TRY(current.Push(state_->stream_context));
-  TSNAP_TRY(driver->Check(
-      driver->EventCreate(&state_->event, cuda::kEventBlockingSync | cuda::kEventDisableTiming),
-      "making an event for the stream in the options"));
+  const cuda::DriverCode code =
+      driver->EventCreate(&state_->event, cuda::kEventBlockingSync | cuda::kEventDisableTiming);
+  if (code != cuda::kSuccess) state_->event = nullptr;
+  // No memory for an event: the stream is waited for at once.
+  if (code == cuda::kOutOfMemory)
+    return driver->Check(driver->StreamSynchronize(handle),
+                         "waiting for the work of the stream in the options");
+  TSNAP_TRY(driver->Check(code, "making an event for the stream in the options"));
   return driver->Check(driver->EventRecord(state_->event, handle),
                        "recording an event on the stream in the options");
 #else
@@ -71,6 +76,10 @@ Status DeviceOrder::Add(const void* address) {
   if (facts.context != nullptr && is_known(facts.context)) return Status::Ok();
   TSNAP_ASSIGN(ContextUse use, ContextUse::Of(*driver, facts));
   if (!is_known(use.get())) state_->contexts.push_back(std::move(use));
+  if (facts.context != nullptr) return Status::Ok();
+  // Where memory has no context the caller's is the one that has most likely worked on it.
+  std::optional<ContextUse> callers = ContextUse::OfCaller(*driver, facts.device);
+  if (callers && !is_known(callers->get())) state_->contexts.push_back(std::move(*callers));
   return Status::Ok();
 }
 

@@ -39,7 +39,7 @@ Result<std::shared_ptr<Pinner>> Stager::MakePinner(const void*) {
   return std::shared_ptr<Pinner>();
 }
 
-Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*, uint64_t) {
+Result<std::unique_ptr<DeviceRoom>> Stager::MakeRoom(const void*) {
   return std::unique_ptr<DeviceRoom>();
 }
 

@@ -52,8 +52,8 @@ class Stager {
   virtual Result<std::unique_ptr<CopyQueue>> MakeQueue();
   // Pins buffers for copies from and to the device that holds the memory; nullptr: nothing does.
   virtual Result<std::shared_ptr<Pinner>> MakePinner(const void* memory);
-  // Spare memory of that device, at most so many bytes; nullptr: there is none.
-  virtual Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory, uint64_t most_bytes);
+  // For spare memory of that device, which is not taken yet; nullptr: there is none.
+  virtual Result<std::unique_ptr<DeviceRoom>> MakeRoom(const void* memory);
   // Where the range lies contiguously (and wholly inside memory_box) in memory that files are
   // written from and read to without the host; nullptr: it does not.
   virtual std::byte* InDevice(const Mapping& mapping, uint64_t begin, uint64_t bytes);

@@ -92,26 +92,6 @@ void KindsOfMemoryMeetInOneState() {
   CHECK_CUDA(TheCuda().DevicePrimaryCtxRelease(0));
 }
 
-// Memory that belongs to no context needs a primary one; where there is none, that is said.
-void MemoryWithoutAContextSaysWhatItNeeds() {
-  const GpuContext context(0);
-  GpuMemory pool(context, BytesOf(1000), GpuKind::kPool);
-  if (!TheCuda().is_stand_in()) std::_Exit(kSkipped);   // a real driver may know a context for it
-  pool.Put(Numbered(1, 1000));
-  const Folder folder(NewFolder());
-  Self self;
-  State state;
-  const tsnap_array array = FloatsAt(pool.data(), 1000);
-  CHECK_OK(tsnap_state_add_private(state, "a", &array));
-  CHECK_CODE(TakeQuick(self, folder / "snap", state), TSNAP_E_DEVICE);
-  CHECK_SAYS("primary context");
-  void* primary = nullptr;
-  CHECK_CUDA(TheCuda().DevicePrimaryCtxRetain(&primary, 0));
-  CHECK_OK(TakeQuick(self, folder / "snap", state));
-  CHECK(Stored(folder / "snap", "0/a", 1000) == Numbered(1, 1000));
-  CHECK_CUDA(TheCuda().DevicePrimaryCtxRelease(0));   // misuse, if tsnap had released it, or not
-}
-
 class GpuStream {
  public:
   explicit GpuStream(const GpuContext& context) : context_(context) {
@@ -131,9 +111,9 @@ class GpuStream {
 };
 
 // Gives the stream much to do that ends with every byte of the memory being `last`.
-void KeepBusy(const GpuContext& context, const GpuStream& stream, const GpuMemory& memory, uint8_t last) {
+void KeepBusy(const GpuContext& context, const GpuStream& stream, const GpuMemory& memory, uint8_t last, int times = 1500) {
   const Within within(context);
-  for (int i = 0; i < 1500; ++i)
+  for (int i = 0; i < times; ++i)
     CHECK_CUDA(TheCuda().MemsetD8Async(memory.address(), static_cast<uint8_t>(i), memory.bytes(), stream.handle()));
   CHECK_CUDA(TheCuda().MemsetD8Async(memory.address(), last, memory.bytes(), stream.handle()));
 }
@@ -142,6 +122,56 @@ bool AllAre(const std::vector<uint8_t>& bytes, uint8_t value) {
   for (const uint8_t byte : bytes)
     if (byte != value) return false;
   return true;
+}
+
+// Memory that belongs to no context needs a primary one, whatever is current; where there is none, that is said. It is copied by
+// threads of tsnap's too, and what the caller's context was given before is waited for.
+void MemoryWithoutAContextSaysWhatItNeeds() {
+  const GpuContext context(0);
+  const int64_t bytes = 24 << 20;
+  const GpuMemory pool(context, bytes, GpuKind::kPool);
+  if (!TheCuda().is_stand_in()) std::_Exit(kSkipped);   // a real driver may know a context for it
+  const GpuStream stream(context);
+  const Folder folder(NewFolder());
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = 64 << 20;
+  Self self(&config);
+  State state;
+  const tsnap_array array = Line(TSNAP_UINT8, pool.data(), bytes);
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  const auto finish = [&] {
+    const Within within(context);
+    CHECK_CUDA(TheCuda().StreamSynchronize(stream.handle()));
+  };
+  for (const bool is_current : {false, true}) {
+    std::unique_ptr<Within> within;
+    if (is_current) within = std::make_unique<Within>(context);
+    CHECK_CODE(TakeQuick(self, folder / "snap", state), TSNAP_E_UNSUPPORTED);
+    CHECK_SAYS("cuDevicePrimaryCtxRetain");
+    void* primary = nullptr;
+    CHECK_CUDA(TheCuda().DevicePrimaryCtxRetain(&primary, 0));
+    uint8_t value = is_current ? 100 : 0;
+    for (const bool async : {false, true}) {
+      for (const int32_t staging : {TSNAP_OFF, TSNAP_ON}) {
+        KeepBusy(context, stream, pool, ++value, 50);
+        if (!is_current) finish();
+        tsnap_take_options options = Quick();
+        options.overwrite = TSNAP_ON;
+        options.device_staging = staging;
+        CHECK_OK(TakeEither(async, self, folder / "snap", state, options));
+        std::vector<uint8_t> stored(static_cast<size_t>(bytes));
+        Opened snapshot(folder / "snap");
+        const tsnap_array target = Line(TSNAP_UINT8, stored.data(), bytes);
+        CHECK_OK(tsnap_read(snapshot, "0/a", &target, nullptr));
+        CHECK(AllAre(stored, value));
+      }
+    }
+    KeepBusy(context, stream, pool, 255, 50);
+    if (!is_current) finish();
+    CHECK_OK(tsnap_restore(self, (folder / "snap").c_str(), state, nullptr));
+    CHECK(AllAre(pool.Values<uint8_t>(), value));
+    CHECK_CUDA(TheCuda().DevicePrimaryCtxRelease(0));   // misuse, if tsnap had released it, or not
+  }
 }
 
 // What the application has given its GPU to do is done before the memory is read, or written: by default, and by its stream.
@@ -157,7 +187,12 @@ void WorkBeforeTheCallIsWaitedFor(const char* name, int32_t codec) {
   const tsnap_array array = Line(TSNAP_UINT8, memory.data(), kBytes);
   CHECK_OK(tsnap_state_add_replicated(state, "a", &array));
   uint8_t value = 1;
-  for (const bool named : {false, true}) {
+  for (const std::string how : {"by default", "by its stream", "without memory for an event"}) {
+    const bool named = how != "by default";
+    if (how == "without memory for an event") {
+      if (!TheCuda().is_stand_in()) continue;
+      TheCuda().Arm("cuEventCreate:1+=2");
+    }
     for (int way = 0; way < 3; ++way) {   // take, in the background, with contents compared
       KeepBusy(gpu, stream, memory, ++value);
       tsnap_take_options options = Quick(codec);

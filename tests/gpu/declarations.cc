@@ -24,6 +24,7 @@ SAME(cuda::kStreamNonBlocking, CU_STREAM_NON_BLOCKING);
 SAME(cuda::kEventBlockingSync, CU_EVENT_BLOCKING_SYNC);
 SAME(cuda::kEventDisableTiming, CU_EVENT_DISABLE_TIMING);
 SAME(cuda::kRegisterPortable, CU_MEMHOSTREGISTER_PORTABLE);
+SAME(cuda::kCaptureRelaxed, CU_STREAM_CAPTURE_MODE_RELAXED);
 static_assert(sizeof(cuda::Device) == sizeof(CUdevice) && sizeof(cuda::DeviceAddress) == sizeof(CUdeviceptr));
 static_assert(sizeof(cuda::DriverCode) == sizeof(CUresult) && sizeof(int) == sizeof(CUpointer_attribute));
 

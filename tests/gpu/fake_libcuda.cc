@@ -2,7 +2,8 @@
 // meaning that the driver's manual gives them, and stricter where the manual leaves room. Device memory is out of the host's
 // reach, copies come late and in the order of their streams, and what a program must not do ends it with a message.
 //
-//   TSNAP_FAKE_CUDA_FAIL=cuMemHostRegister_v2:2      its second call fails; :2+ and all behind it; several with commas
+//   TSNAP_FAKE_CUDA_FAIL=cuMemHostRegister_v2:2      its second call fails; :2+ and all behind it; several with commas; =2 behind it
+//                                                    says with which code
 //   TSNAP_FAKE_CUDA_SPOIL=tsnap_checksum_slices      the kernels whose names begin so compute something wrong
 //   TSNAP_FAKE_CUDA_DEVICES=2, TSNAP_FAKE_CUDA_MEMORY_MIB=512 (of each), TSNAP_FAKE_CUDA_DELAY_US=200, TSNAP_FAKE_CUDA_SEED=1
 #include <algorithm>
@@ -26,7 +27,7 @@ namespace {
 
 enum : int {
   kOk = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidDevice = 101, kInvalidImage = 200, kInvalidContext = 201, kNotFound = 500,
-  kNotReady = 600, kAlreadyRegistered = 712, kNotRegistered = 713, kUnknownError = 999,
+  kNotReady = 600, kAlreadyRegistered = 712, kNotRegistered = 713, kCaptureUnsupported = 900, kUnknownError = 999,
 };
 
 // --- what is counted, and what is told to fail ---------------------------------------------------
@@ -46,7 +47,9 @@ class Orders {
       const std::string one = text.substr(at, end - at);
       const size_t colon = one.find(':');
       if (colon == std::string::npos) Misuse("TSNAP_FAKE_CUDA_FAIL is not function:number[+]");
-      fail_[one.substr(0, colon)] = {std::strtoull(one.c_str() + colon + 1, nullptr, 10), one.back() == '+'};
+      const size_t code = one.find('=');
+      fail_[one.substr(0, colon)] = {std::strtoull(one.c_str() + colon + 1, nullptr, 10), one.find('+') != std::string::npos,
+                                     code != std::string::npos ? std::atoi(one.c_str() + code + 1) : kOk};
       at = end + 1;
     }
   }
@@ -59,6 +62,7 @@ class Orders {
     const bool fails = found->second.and_later ? number >= found->second.number : number == found->second.number;
     if (!fails) return kOk;
     ++counts_["failures"];
+    if (found->second.code != kOk) return found->second.code;
     const bool gives_memory = function.find("Alloc") != std::string::npos || function.find("HostRegister") != std::string::npos;
     return gives_memory ? kOutOfMemory : kUnknownError;
   }
@@ -77,6 +81,7 @@ class Orders {
   struct Fail {
     uint64_t number = 0;
     bool and_later = false;
+    int code = 0;   // 0: as the function goes
   };
   std::mutex mutex_;
   std::map<std::string, uint64_t> counts_;
@@ -92,10 +97,17 @@ Orders& TheOrders() {
   if (const int failed = TheOrders().Enter(__func__); failed != kOk) return failed; \
   if (!initialized) return kNotInitialized
 
+// While a graph is captured, in the global mode, calls that could touch it fail on every thread that has not relaxed its own mode.
+#define UNSAFE() \
+  if (capturing && capture_mode != kRelaxed) return kCaptureUnsupported
+
 // --- contexts -------------------------------------------------------------------------------------
 
 std::atomic<bool> initialized{false};
 thread_local std::vector<Context*> stack;
+constexpr int kRelaxed = 2;
+std::atomic<bool> capturing{false};
+thread_local int capture_mode = 0;   // global
 
 struct Primary {
   std::mutex mutex;
@@ -176,6 +188,7 @@ const std::map<int, std::pair<const char*, const char*>>& Texts() {
       {kOutOfMemory, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
       {kNotInitialized, {"CUDA_ERROR_NOT_INITIALIZED", "initialization error"}},
       {kInvalidImage, {"CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"}},
+      {kCaptureUnsupported, {"CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"}},
       {kUnknownError, {"CUDA_ERROR_UNKNOWN", "unknown error"}},
   };
   return *texts;
@@ -189,6 +202,7 @@ extern "C" {
 
 // What a real driver has not: for tests that look inside, or make something fail, while they run.
 API void tsnap_fake_cuda_arm(const char* text) { TheOrders().Arm(text); }
+API void tsnap_fake_cuda_capture(int is_under_way) { capturing = is_under_way != 0; }
 API uint64_t tsnap_fake_cuda_count(const char* what) {
   const std::string name = what;
   if (name == "streams") return TheHandles().stream_count();
@@ -285,6 +299,7 @@ API int cuCtxPopCurrent_v2(void** context) {
 }
 API int cuCtxSynchronize() {
   ENTER();
+  if (capturing) return kCaptureUnsupported;
   WaitForAll(Current(__func__));
   return kOk;
 }
@@ -318,18 +333,28 @@ API int cuDevicePrimaryCtxRelease_v2(int device) {
   return kOk;
 }
 
+API int cuThreadExchangeStreamCaptureMode(int* mode) {
+  ENTER();
+  if (*mode < 0 || *mode > kRelaxed) return kInvalidValue;
+  std::swap(*mode, capture_mode);
+  return kOk;
+}
+
 API int cuStreamCreate(void** stream, unsigned) {
   ENTER();
+  UNSAFE();
   *stream = TheHandles().AddStream(Current(__func__));
   return kOk;
 }
 API int cuStreamDestroy_v2(void* stream) {
   ENTER();
+  UNSAFE();
   TheHandles().Remove(StreamIn(stream, __func__));
   return kOk;
 }
 API int cuStreamSynchronize(void* stream) {
   ENTER();
+  UNSAFE();
   StreamIn(stream, __func__)->Wait();
   return kOk;
 }
@@ -346,11 +371,13 @@ API int cuStreamWaitEvent(void* stream, void* event, unsigned) {
 }
 API int cuEventCreate(void** event, unsigned) {
   ENTER();
+  UNSAFE();
   *event = TheHandles().AddEvent(Current(__func__));
   return kOk;
 }
 API int cuEventDestroy_v2(void* event) {
   ENTER();
+  UNSAFE();
   TheHandles().Remove(EventIn(event, __func__));
   return kOk;
 }
@@ -361,11 +388,13 @@ API int cuEventRecord(void* event, void* stream) {
 }
 API int cuEventSynchronize(void* event) {
   ENTER();
+  UNSAFE();
   EventIn(event, __func__)->Wait();
   return kOk;
 }
 API int cuEventQuery(void* event) {
   ENTER();
+  UNSAFE();
   return EventIn(event, __func__)->is_over() ? kOk : kNotReady;
 }
 
@@ -383,6 +412,8 @@ static int Allocate(Kind kind, uint64_t* out, size_t bytes, const char* function
 }
 API int cuMemAlloc_v2(uint64_t* out, size_t bytes) {
   ENTER();
+  UNSAFE();
+  TheOrders().Add("asked_bytes", static_cast<int64_t>(bytes));
   return Allocate(Kind::kDevice, out, bytes, __func__);
 }
 API int cuMemAllocManaged(uint64_t* out, size_t bytes, unsigned) {
@@ -396,30 +427,35 @@ API int cuMemAllocAsync(uint64_t* out, size_t bytes, void* stream) {
 }
 API int cuMemFree_v2(uint64_t address) {
   ENTER();
+  UNSAFE();
   WaitForAll(Current(__func__));
   TheMemory().Free(address, Kind::kDevice);
   return kOk;
 }
 API int cuMemHostAlloc(void** out, size_t bytes, unsigned) {
   ENTER();
+  UNSAFE();
   Context* context = Current(__func__);
   *out = reinterpret_cast<void*>(TheMemory().AllocatePinned(bytes, context, context->device));
   return *out != nullptr ? kOk : kOutOfMemory;
 }
 API int cuMemFreeHost(void* address) {
   ENTER();
+  UNSAFE();
   WaitForAll(Current(__func__));
   TheMemory().Free(reinterpret_cast<uintptr_t>(address), Kind::kPinned);
   return kOk;
 }
 API int cuMemHostRegister_v2(void* address, size_t bytes, unsigned) {
   ENTER();
+  UNSAFE();
   Context* context = Current(__func__);
   if (TheMemory().OverlapsDevice(reinterpret_cast<uintptr_t>(address), bytes)) Misuse("device memory is registered as the host's");
   return TheMemory().Register(reinterpret_cast<uintptr_t>(address), bytes, context, context->device) ? kOk : kAlreadyRegistered;
 }
 API int cuMemHostUnregister(void* address) {
   ENTER();
+  UNSAFE();
   Current(__func__);
   if (TheMemory().Find(reinterpret_cast<uintptr_t>(address)).kind != Kind::kRegistered) return kNotRegistered;
   TheMemory().Free(reinterpret_cast<uintptr_t>(address), Kind::kRegistered);
@@ -547,6 +583,7 @@ API int cuCtxGetId(void* context, unsigned long long* number) {
 }
 API int cuModuleLoadData(void** module, const void* image) {
   ENTER();
+  UNSAFE();
   *module = LoadModule(Current(__func__), static_cast<const char*>(image));
   return *module != nullptr ? kOk : kInvalidImage;
 }

@@ -30,6 +30,7 @@ struct Cuda {
   int (*CtxSynchronize)();
   int (*DevicePrimaryCtxRetain)(void**, int);
   int (*DevicePrimaryCtxRelease)(int);
+  int (*ThreadExchangeStreamCaptureMode)(int*);
   int (*StreamCreate)(void**, unsigned);
   int (*StreamDestroy)(void*);
   int (*StreamSynchronize)(void*);
@@ -49,6 +50,7 @@ struct Cuda {
   void (*Arm)(const char*);
   uint64_t (*CountOf)(const char*);
   bool is_rehearsal;   // the stand-in, used as the machine's driver
+  void (*Capture)(int is_under_way);
 
   bool is_stand_in() const { return Arm != nullptr; }
   // What the stand-in has counted since it was armed; 0 with a real driver.
@@ -93,6 +95,7 @@ inline const Cuda& TheCuda() {
     need(found.CtxSynchronize, "cuCtxSynchronize");
     need(found.DevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
     need(found.DevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2");
+    need(found.ThreadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode");
     need(found.StreamCreate, "cuStreamCreate");
     need(found.StreamDestroy, "cuStreamDestroy_v2");
     need(found.StreamSynchronize, "cuStreamSynchronize");
@@ -110,6 +113,7 @@ inline const Cuda& TheCuda() {
     need(found.MemsetD8Async, "cuMemsetD8Async");
     if (!real) need(found.Arm, "tsnap_fake_cuda_arm");
     if (!real) need(found.CountOf, "tsnap_fake_cuda_count");
+    if (!real) need(found.Capture, "tsnap_fake_cuda_capture");
     found.is_rehearsal = real && dlsym(handle, "tsnap_fake_cuda_arm") != nullptr;
     int devices = 0;
     if (found.Init(0) != 0 || found.DeviceGetCount(&devices) != 0 || devices == 0) {

@@ -2,6 +2,7 @@
 // fails. With a real driver these cases are skipped.
 #include <map>
 #include <memory>
+#include <mutex>
 #include <numeric>
 
 #include "api.h"
@@ -209,6 +210,7 @@ const std::map<std::string, bool>& Functions() {
       {"cuMemHostRegister_v2", true},    {"cuMemHostUnregister", true},  {"cuMemcpyDtoDAsync_v2", false},
       {"cuMemAlloc_v2", true},           {"cuMemGetInfo_v2", true},      {"cuMemFree_v2", true},
       {"cuLaunchKernel", false},         {"cuCtxGetId", true},
+      {"cuThreadExchangeStreamCaptureMode", true},
   };
   return *functions;
 }
@@ -219,6 +221,7 @@ template <class Step, class After>
 void FailEachCall(Job& job, Step step, After after) {
   const Cuda& cuda = TheStandIn();
   int failed = 0;
+  uint64_t allocated = cuda.Count("allocated");
   for (const auto& [function, harmless] : Functions()) {
     for (int number = 1;; number += number < 8 ? 1 : 1 + number / 4) {
       Where() = function + ":" + std::to_string(number);
@@ -226,6 +229,9 @@ void FailEachCall(Job& job, Step step, After after) {
       const int32_t code = step();
       const bool met = cuda.Count("failures") > 0;
       cuda.Arm("");
+      // Of the device nothing is kept, unless that itself fails.
+      if (function != "cuMemFree_v2" && function != "cuCtxPushCurrent_v2") CHECK_SAME_INT(cuda.Count("allocated"), allocated);
+      allocated = cuda.Count("allocated");
       if (code != TSNAP_OK) CHECK_CODE(code, TSNAP_E_DEVICE);
       if (code != TSNAP_OK) CHECK(std::strstr(tsnap_last_error(), "CUDA_ERROR_UNKNOWN") != nullptr);
       if (harmless || !met) CHECK_TEXT(code == TSNAP_OK, tsnap_last_error());
@@ -285,6 +291,36 @@ void EachCallOfAReadMayFail() {
       });
 }
 
+// A device that has no memory left for what tsnap asks of it makes things slower, and nothing fail: not at one call, not at all.
+void WithoutDeviceMemoryNothingFails() {
+  const Cuda& cuda = TheStandIn();
+  for (const char* function : {"cuStreamCreate", "cuEventCreate", "cuLaunchKernel", "cuModuleLoadData", "cuModuleGetFunction",
+                               "cuMemAlloc_v2", "cuMemHostRegister_v2"}) {
+    for (const char* which : {":1=2", ":2=2", ":3=2", ":1+=2"}) {
+      for (const bool parks : {false, true}) {
+        Job job;   // and a context in which no kernels were tried
+        if (parks) job.Park();
+        for (const bool async : {false, true}) {
+          Where() = std::string(function) + which + (parks ? " parks" : "") + (async ? " async" : "");
+          job.Fill(1);
+          cuda.Arm((function + std::string(which)).c_str());
+          CHECK_OK(job.Take("snap", async));
+          if (!async && which[2] == '+' && std::strncmp(function, "cuModule", 8) != 0) CHECK(cuda.Count("failures") > 0);
+          cuda.Arm("");
+          job.Fill(99);
+          cuda.Arm((function + std::string(which)).c_str());
+          CHECK_OK(job.Restore("snap"));
+          cuda.Arm("");
+          CHECK(job.Holds(1));
+          job.Fill(99);
+          CHECK_OK(job.Read("snap"));
+          CHECK(!job.Holds(1));   // the rows were not read
+        }
+      }
+    }
+  }
+}
+
 // An asynchronous take with spare device memory copies nothing to the host before it returns, and gives everything back.
 void ParkedSegmentsLeaveTheDeviceLater() {
   const Cuda& cuda = TheStandIn();
@@ -324,6 +360,163 @@ void ParkedSegmentsLeaveTheDeviceLater() {
   }
 }
 
+// While a graph is captured nothing that tsnap does spoils it, as long as a stream says what to wait for.
+void GraphsMayBeCapturedMeanwhile() {
+  const Cuda& cuda = TheStandIn();
+  const GpuContext gpu;
+  const size_t bytes = 3 << 20;
+  const GpuMemory memory(gpu, bytes), row_memory(gpu, bytes);
+  row_memory.Put(Pattern(bytes, 2));
+  void* stream = nullptr;
+  {
+    const Within within(gpu);
+    CHECK_CUDA(cuda.StreamCreate(&stream, 1));
+  }
+  const Folder folder(NewFolder());
+  Self context;
+  State state;
+  const tsnap_array array = BytesAt(memory, 0, bytes);
+  tsnap_array rows = TSNAP_ARRAY_INIT;   // with kernels, or through the bounce buffer
+  rows.dtype = TSNAP_INT16;
+  rows.ndim = 1;
+  rows.shape[0] = bytes / 6;
+  rows.strides_bytes[0] = 6;
+  rows.data = row_memory.data();
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  CHECK_OK(tsnap_state_add_private(state, "rows", &rows));
+  for (const bool async : {false, true}) {
+    memory.Put(Pattern(bytes, 1));
+    tsnap_take_options options = Quick();
+    options.overwrite = TSNAP_ON;
+    options.device_staging = async ? TSNAP_ON : TSNAP_OFF;
+    const std::string url = folder / "snap";
+    const auto take = [&]() -> int32_t {
+      if (!async) return tsnap_take(context, url.c_str(), state, &options);
+      tsnap_request* request = nullptr;
+      const int32_t code = tsnap_take_async(context, url.c_str(), state, &options, &request);
+      if (code != TSNAP_OK) return code;
+      const int32_t waited = tsnap_request_wait(request);
+      tsnap_request_free(&request);
+      return waited;
+    };
+    cuda.Capture(1);
+    CHECK_CODE(take(), TSNAP_E_DEVICE);
+    CHECK_SAYS("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED");
+    options.cuda_stream = stream;
+    CHECK_OK(take());
+    cuda.Capture(0);
+    memory.Put(Bytes(bytes));
+    cuda.Capture(1);
+    tsnap_restore_options restoring = TSNAP_RESTORE_OPTIONS_INIT;
+    restoring.cuda_stream = stream;
+    CHECK_OK(tsnap_restore(context, url.c_str(), state, &restoring));
+    cuda.Capture(0);
+    CHECK(memory.Values<uint8_t>() == Pattern(bytes, 1) && row_memory.Values<uint8_t>() == Pattern(bytes, 2));
+    int mode = 0;   // the caller's own was put back
+    CHECK_CUDA(cuda.ThreadExchangeStreamCaptureMode(&mode));
+    CHECK_SAME_INT(mode, 0);
+  }
+  const Within within(gpu);
+  CHECK_CUDA(cuda.StreamDestroy(stream));
+}
+
+// Of spare device memory so much is taken as is parked in it: what lies on another GPU, or in too many pieces, is not counted, and
+// what belongs to no context is parked as well.
+void SpareMemoryIsForWhatIsParked() {
+  const Cuda& cuda = TheStandIn();
+  setenv("TSNAP_CUDA_KERNELS", "off", 1);   // they ask for memory of their own
+  const GpuContext gpu(0), other(1);
+  void* primary = nullptr;
+  CHECK_CUDA(cuda.DevicePrimaryCtxRetain(&primary, 0));
+  {
+    const size_t small = 4 << 20, large = 20 << 20;
+    const GpuMemory first(gpu, small), elsewhere(other, large), pool(gpu, small, GpuKind::kPool);
+    const Folder folder(NewFolder());
+    tsnap_config config = TSNAP_CONFIG_INIT;
+    config.memory_budget_bytes = 64 << 20;
+    Self context(&config);
+    const auto asked_for = [&](const std::vector<tsnap_array>& arrays) {
+      State state;
+      for (size_t i = 0; i < arrays.size(); ++i)
+        CHECK_OK(tsnap_state_add_private(state, ("a" + std::to_string(i)).c_str(), &arrays[i]));
+      tsnap_take_options options = Quick();
+      options.overwrite = TSNAP_ON;
+      options.device_staging = TSNAP_ON;
+      tsnap_request* request = nullptr;
+      cuda.Arm("");
+      CHECK_OK(tsnap_take_async(context, (folder / "snap").c_str(), state, &options, &request));
+      CHECK_OK(tsnap_request_wait(request));
+      tsnap_request_free(&request);
+      return cuda.Count("asked_bytes");
+    };
+    CHECK_SAME_INT(asked_for({BytesAt(first, 0, small), BytesAt(elsewhere, 0, large)}), small);
+    CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 0);
+    tsnap_array backwards = BytesAt(first, 999 * 1000, 1000);
+    backwards.strides_bytes[0] = -1000;
+    CHECK_SAME_INT(asked_for({backwards}), 0);
+    CHECK_SAME_INT(asked_for({BytesAt(pool, 0, small)}), small);
+    CHECK(cuda.Count("cuMemcpyDtoDAsync_v2") > 0);
+  }
+  CHECK_CUDA(cuda.DevicePrimaryCtxRelease(0));
+}
+
+// What cannot be given back is told, or kept where nobody else gets it.
+void WhatCannotBeGivenBackIsNotLost() {
+  const Cuda& cuda = TheStandIn();
+  setenv("TSNAP_CUDA_KERNELS", "off", 1);   // rows go through the bounce buffer, and nothing else is freed
+  struct Heard {
+    std::mutex mutex;
+    std::string all;
+    static void Log(int32_t, const char* text, void* user) {
+      auto* heard = static_cast<Heard*>(user);
+      const std::lock_guard lock(heard->mutex);
+      heard->all += text;
+    }
+  } heard;
+  tsnap_config config = TSNAP_CONFIG_INIT;
+  config.memory_budget_bytes = 64 << 20;
+  config.log_user = &heard;
+  config.log = Heard::Log;
+  const GpuContext gpu;
+  const size_t bytes = 3 << 20;
+  const GpuMemory memory(gpu, bytes);
+  memory.Put(Pattern(bytes, 1));
+  const Folder folder(NewFolder());
+  Self context(&config);
+  State state;
+  tsnap_array array = BytesAt(memory, 0, bytes);
+  CHECK_OK(tsnap_state_add_private(state, "a", &array));
+  tsnap_take_options options = Quick();
+  options.overwrite = TSNAP_ON;
+  options.device_staging = TSNAP_ON;
+  cuda.Arm("cuMemFree_v2:1");
+  tsnap_request* request = nullptr;
+  CHECK_OK(tsnap_take_async(context, (folder / "snap").c_str(), state, &options, &request));
+  CHECK_OK(tsnap_request_wait(request));
+  tsnap_request_free(&request);
+  CHECK_SAME_INT(cuda.Count("failures"), 1);
+  CHECK_OK(tsnap_take(context, (folder / "snap").c_str(), state, &options));   // tells what was not told yet
+  {
+    const std::lock_guard lock(heard.mutex);
+    CHECK_TEXT(heard.all.find("stay allocated") != std::string::npos, heard.all);
+  }
+
+  State rows;
+  array.dtype = TSNAP_INT16;
+  array.shape[0] = bytes / 6;
+  array.strides_bytes[0] = 6;
+  CHECK_OK(tsnap_state_add_private(rows, "rows", &array));
+  CHECK_OK(tsnap_take(context, (folder / "rows").c_str(), rows, &options));   // pins the buffers that are kept
+  const uint64_t before = cuda.Count("registered");
+  constexpr int kTakes = 20;
+  cuda.Arm("cuMemHostUnregister:1+");
+  for (int i = 0; i < kTakes; ++i) CHECK_OK(tsnap_take(context, (folder / "rows").c_str(), rows, &options));
+  CHECK(cuda.Count("failures") >= kTakes);
+  cuda.Arm("");
+  // Each take had pages of its own: none were let go that the driver still knew, to be found registered by the next.
+  CHECK_TEXT(cuda.Count("registered") >= before + kTakes, std::to_string(cuda.Count("registered") - before));
+}
+
 // Where the system pins nothing, everything works, slower.
 void WithoutPinnedMemoryCopiesArePageable() {
   const Cuda& cuda = TheStandIn();
@@ -350,7 +543,11 @@ int Run(int argc, char** argv) {
                   {"each_call_of_a_take_with_contents_compared_may_fail", [] { EachCallOfATakeMayFail(false, true); }},
                   {"each_call_of_an_async_take_may_fail", [] { EachCallOfATakeMayFail(true, false); }},
                   {"each_call_of_an_async_take_that_parks_may_fail", [] { EachCallOfATakeMayFail(true, false, true); }},
+                  {"without_device_memory_nothing_fails", WithoutDeviceMemoryNothingFails},
+                  {"what_cannot_be_given_back_is_not_lost", WhatCannotBeGivenBackIsNotLost},
                   {"parked_segments_leave_the_device_later", ParkedSegmentsLeaveTheDeviceLater},
+                  {"graphs_may_be_captured_meanwhile", GraphsMayBeCapturedMeanwhile},
+                  {"spare_memory_is_for_what_is_parked", SpareMemoryIsForWhatIsParked},
                   {"each_call_of_a_restore_may_fail", EachCallOfARestoreMayFail},
                   {"each_call_of_a_read_may_fail", EachCallOfAReadMayFail},
                   {"without_pinned_memory_copies_are_pageable", WithoutPinnedMemoryCopiesArePageable}});

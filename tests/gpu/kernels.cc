@@ -221,7 +221,8 @@ void TrialsThatFailAreMadeAgain() {
   config.log = Heard::Log;
   config.log_user = &heard;
   Self context(&config);
-  for (const char* arms : {"cuCtxGetId:1", "cuMemAlloc_v2:1", "cuLaunchKernel:1", "cuLaunchKernel:9", "cuEventSynchronize:3"}) {
+  for (const char* arms : {"cuCtxGetId:1", "cuMemAlloc_v2:1", "cuLaunchKernel:1", "cuLaunchKernel:9", "cuEventSynchronize:3",
+                           "cuModuleLoadData:1=2", "cuModuleGetFunction:3=2", "cuLaunchKernel:1=2"}) {
     Where() = arms;
     const GpuContext gpu;
     RoundTrip(gpu, context, {false, TSNAP_OFF, arms});
