@@ -88,19 +88,19 @@ class StoredArray:
         strides = iter(place.strides_bytes)
         place = place._replace(shape=tuple(pick.many for pick in chosen),
                                strides_bytes=tuple(next(strides) if pick.keep else self.itemsize for pick in chosen))
-        with self._snapshot._watched(progress, f"read {self.path}"):
+        with self._snapshot._watched(progress, f"read {self.path}") as reader:
             place, view, chosen = _forwards(place, view, chosen)
-            self._fill(place, view, chosen, (verify, memory_budget_bytes, memory.stream_of([place]) if place.on_device else None))
+            self._fill(reader, place, view, chosen, (verify, memory_budget_bytes, memory.stream_of([place]) if place.on_device else None))
         return out
 
-    def _fill(self, place, view, chosen, how):
+    def _fill(self, reader, place, view, chosen, how):
         stepped = [axis for axis, pick in enumerate(chosen) if pick.step > 1 and pick.many > 1]
         offset, shape = indexing.box_of(chosen)
         if not stepped:
-            self._snapshot._read_box(self.path, memory.describe(place, self.path, offset), place.owner, *how)
+            reader._read_box(self.path, memory.describe(place, self.path, offset), place.owner, *how)
         elif view is not None and math.prod(shape) * self.itemsize <= MOST_BOX_BYTES:
             box = np.empty(shape, view.dtype)
-            self._snapshot._read_box(self.path, memory.describe(memory.locate(box, self.path), self.path, offset), box, *how)
+            reader._read_box(self.path, memory.describe(memory.locate(box, self.path), self.path, offset), box, *how)
             view[...] = box[tuple(slice(None, None, pick.step) for pick in chosen)]
         else:
             axis = stepped[0]
@@ -110,7 +110,7 @@ class StoredArray:
                 inner = place._replace(address=place.address + at * place.strides_bytes[axis],
                                        shape=place.shape[:axis] + (1,) + place.shape[axis + 1:])
                 part = None if view is None else view[(slice(None),) * axis + (slice(at, at + 1),)]
-                self._fill(inner, part, one, how)
+                self._fill(reader, inner, part, one, how)
 
     def to_torch(self, index: Any = (), **choices: Any) -> Any:
         """Reads `array[index]` into a PyTorch tensor."""
