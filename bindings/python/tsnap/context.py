@@ -202,8 +202,8 @@ class Context:
                 raise TypeError("kind, attributes and replicate are for dicts; a tsnap.State has methods for them")
             made = _Borrowed(state)
             try:
-                state._fill(peek is not None)
-            except ValueError as error:
+                state._fill(peek is not None, peek)
+            except Exception as error:
                 made.__exit__()
                 if self.size == 1:
                     raise
@@ -212,7 +212,7 @@ class Context:
         if kind is None:
             kind = "replicated" if self._alone else "private"
         made = _Made()
-        made._fill(peek is not None)
+        made._fill(peek is not None, peek)
         try:
             made.node = Registrar(made, peek).add_root(state, kind_code(kind))
             if attributes:

@@ -342,6 +342,13 @@ class Snapshot(_Objects):
     def _watched(self, wish, action):
         return _Watching(self, wish, action)
 
+    def _check_records(self, path, place):
+        """C compares the size of records. What they are is NumPy's business: days would be read as seconds."""
+        stored = self._record_dtype(path, place.code)
+        if not dtypes.same_records(stored, place.record, place.item_bytes):
+            raise errors.Mismatch(f"{path} holds records of {stored}, and the array is of {place.record}: tsnap converts none; read it "
+                                  f"first: snapshot[{path!r}][...], then convert")
+
     def _record_dtype(self, path, code):
         """What the records of an opaque array are, where NumPy took them."""
         if code != abi.OPAQUE:

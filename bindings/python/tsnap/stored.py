@@ -84,6 +84,7 @@ class StoredArray:
         if (place.code, place.item_bytes) != (self._code, self.itemsize):
             raise errors.Mismatch(f"out has elements of {dtypes.NAMES[place.code]} ({place.item_bytes} bytes), and {self.path} of "
                                   f"{self.info.dtype} ({self.itemsize} bytes): tsnap converts none")
+        self._snapshot._check_records(self.path, place)
         view = out[tuple(slice(None) if pick.keep else None for pick in chosen)] if isinstance(out, np.ndarray) else None
         strides = iter(place.strides_bytes)
         place = place._replace(shape=tuple(pick.many for pick in chosen),

@@ -129,6 +129,10 @@ def one_rank_that_fails_fails_all_alike():
     raises(tsnap.Mismatch, lambda: tsnap.take(place("g"), {"x": 1}, comm=WORLD, codec="lz4" if RANK else None))
     raises(tsnap.NotFound, lambda: tsnap.restore(place("nowhere"), {"x": 1}, comm=WORLD))
     same(tsnap.restore(url, {"x": -1}, comm=WORLD)["x"], RANK)
+    # Records that are others on one rank only.
+    tsnap.take(place("r"), {"t": np.zeros(3, "M8[D]")}, comm=WORLD)
+    raises(tsnap.Mismatch if RANK == 1 else tsnap.CallbackError,
+           lambda: tsnap.restore(place("r"), {"t": np.zeros(3, "M8[s]" if RANK == 1 else "M8[D]")}, comm=WORLD), "Mismatch" if RANK != 1 else "M8")
 
 
 def a_rank_that_never_calls_is_a_timeout():

@@ -138,6 +138,44 @@ class Arrays(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "coverage"):
             tsnap.Sharded(whole, (6, 8), (0, 0), coverage="all")
 
+    def test_records_of_another_meaning_are_a_mismatch(self):
+        one, other = np.dtype([("x", "f4"), ("id", "i4")]), np.dtype([("id", "i4"), ("x", "f4")])
+        days = np.array(["2024-05-17"], "M8[D]")
+        url = places.fresh()
+        tsnap.take(url, {"t": days, "r": np.ones(1, one), "s": tsnap.Sharded(np.ones(1, one), (1,), (0,)), "part": Part(np.ones(1, one)),
+                         "raw": np.ones(1, "V8")})
+        with tsnap.Snapshot(url) as snapshot:
+            for path, dtype in (("t", "M8[s]"), ("t", one), ("r", other), ("s", "M8[D]")):
+                out = np.zeros(1, dtype)
+                for act in (lambda: snapshot[path].read(out=out),
+                            lambda: tsnap.restore(url, {path: tsnap.Sharded(out, (1,), (0,)) if path == "s" else out}, strict=False)):
+                    with self.subTest(path=path, dtype=str(dtype)), self.assertRaisesRegex(tsnap.Mismatch, path):
+                        act()
+                    self.assertEqual(out.tobytes(), bytes(8))
+            # What says nothing of its records takes them as bytes; and bytes may be taken for any records.
+            self.assertEqual(snapshot["t"].read(out=np.zeros(1, "V8")).tobytes(), days.tobytes())
+            snapshot["raw"].read(out=np.zeros(1, other))
+        with tsnap.State() as state:
+            out = np.zeros(1, "M8[s]")
+            state.add_replicated("t", out)
+            with self.assertRaisesRegex(tsnap.Mismatch, "M8"):
+                tsnap.restore(url, state, strict=False)
+            self.assertEqual(out.tobytes(), bytes(8))
+        # A state_dict is given memory of the stored kind where its own does not fit.
+        part = tsnap.restore(url, {"part": Part(np.zeros(1, other))}, strict=False)["part"]
+        self.assertEqual((part.array.dtype, part.array["x"][0], part.array["id"][0]), (one, 1.0, 1))
+
+
+class Part:
+    def __init__(self, array):
+        self.array = array
+
+    def state_dict(self):
+        return {"array": self.array}
+
+    def load_state_dict(self, contents):
+        self.array = contents["array"]
+
 
 if __name__ == "__main__":
     places.main()
