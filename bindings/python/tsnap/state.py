@@ -231,6 +231,9 @@ class State:
                 kept.released = None
 
     def _stream(self):
+        # What a part will register is not known before the call, which may be late: then all streams are waited for.
+        if any(isinstance(kept, Registration) for kept in self._kept.values()):
+            return None
         places = [place for kept in self._kept.values() for place in (kept if isinstance(kept, list) else [kept])]
         return memory.stream_of(place for place in places if isinstance(place, memory.Memory))
 
