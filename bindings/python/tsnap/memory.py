@@ -105,6 +105,18 @@ def _of_cuda(value, path):
                   record=dtypes.record_text(dtype) if code == abi.OPAQUE else None)
 
 
+class _Bytes:
+    def __init__(self, place):
+        self.place = place  # whose owner keeps the memory
+        self.__array_interface__ = {"version": 3, "data": (place.address, False), "shape": place.shape, "strides": place.strides_bytes,
+                                    "typestr": f"|V{place.item_bytes}"}
+
+
+def bytes_at(place: Memory) -> np.ndarray:
+    """Host memory as a NumPy array of plain bytes."""
+    return np.asarray(_Bytes(place))
+
+
 def c_strides(shape, item_bytes: int) -> Tuple[int, ...]:
     """Strides of contiguous memory in C order."""
     strides = []

@@ -45,8 +45,8 @@ class Reading(unittest.TestCase):
 
     def test_any_index_gives_what_numpy_gives(self):
         random, cube = places.seeded(), self.snapshot["cube"]
-        for most in (stored.MOST_BOX_BYTES, 40):  # 40 bytes: reads with steps go piece by piece
-            with mock.patch.object(stored, "MOST_BOX_BYTES", most):
+        for most, gap in ((stored.MOST_BOX_BYTES, 0), (40, 0), (40, 1000), (500, 1000)):  # reads with steps go piece by piece
+            with mock.patch.object(stored, "MOST_BOX_BYTES", most), mock.patch.object(stored, "MOST_GAP_BYTES", gap):
                 for _ in range(150):
                     index = drawn_index(random, self.whole.shape)
                     try:
@@ -58,6 +58,30 @@ class Reading(unittest.TestCase):
                     got = cube[index]
                     self.assertEqual((np.shape(got), type(got)), (expected.shape, type(expected)), index)
                     np.testing.assert_array_equal(got, expected, str(index))
+
+    def test_reads_with_steps_make_few_calls(self):
+        cube, line = self.snapshot["cube"], self.snapshot["line"]
+        calls, read_box = [], tsnap.Snapshot._read_box
+
+        def counted(snapshot, path, described, *rest):
+            calls.append(described.shape[:described.ndim])
+            return read_box(snapshot, path, described, *rest)
+        with mock.patch.object(stored, "MOST_BOX_BYTES", 80_000), mock.patch.object(stored, "MOST_GAP_BYTES", 8000), \
+                mock.patch.object(tsnap.Snapshot, "_read_box", counted):
+            for index, target, most in ((np.s_[::2], np.zeros(150_000), 31), (np.s_[::-3], memoryview(bytearray(800_000)).cast("d"), 31),
+                                        (np.s_[::2000], np.zeros(150), 150)):
+                calls.clear()
+                line.read(index, target)
+                np.testing.assert_array_equal(np.asarray(target), self.line[index])
+                self.assertLessEqual(len(calls), most)
+                self.assertLessEqual(max(shape[0] for shape in calls), 10_000)
+            self.assertEqual(set(map(tuple, calls)), {(1,)})
+        # Rows of 220 bytes: one of two is wanted, or of each one number of two.
+        with mock.patch.object(stored, "MOST_BOX_BYTES", 700), mock.patch.object(tsnap.Snapshot, "_read_box", counted):
+            for index, most in ((np.s_[::2], 2), (np.s_[:, :, ::2], 3), (np.s_[:, ::-2, 1:3], 3)):
+                calls.clear()
+                np.testing.assert_array_equal(cube[index], self.whole[index])
+                self.assertLessEqual(len(calls), most, index)
 
     def test_indices_that_are_no_boxes_are_refused(self):
         cube = self.snapshot["cube"]
