@@ -61,9 +61,9 @@ def locate(value, path: str) -> Memory:
     if hasattr(value, "__cuda_array_interface__"):
         return _of_cuda(value, path)
     if hasattr(value, "__dlpack__"):
-        capsule, address, code, shape, strides, on_device = dlpack.read(value, path)
+        capsule, address, code, shape, strides, on_device, writable = dlpack.read(value, path)
         item_bytes = dtypes.to_numpy(code, 0).itemsize
-        return Memory(address, code, item_bytes, shape, strides or c_strides(shape, item_bytes), (value, capsule), True, on_device,
+        return Memory(address, code, item_bytes, shape, strides or c_strides(shape, item_bytes), (value, capsule), writable, on_device,
                       ALL_STREAMS if on_device else None)
     raise TypeError(f"{path}: {type(value).__name__} is no array")
 

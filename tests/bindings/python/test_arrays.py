@@ -34,6 +34,20 @@ class Exporter:
         return new(ctypes.addressof(self.managed), b"dltensor", None)
 
 
+class Versioned(Exporter):
+    """The same as of DLPack 1."""
+
+    def __init__(self, array, flags, major=1):
+        super().__init__(array)
+        self.versioned = dlpack.DLManagedTensorVersioned(major, 0, None, None, flags, self.managed.tensor)
+
+    def __dlpack__(self, stream=None, max_version=None):
+        assert max_version == (1, 0)
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return new(ctypes.addressof(self.versioned), b"dltensor_versioned", None)
+
+
 class OnDevice:
     """An array of CUDA: nothing but its interface. Its memory is the host's, which nobody may find out."""
 
@@ -79,6 +93,26 @@ class Arrays(unittest.TestCase):
                 expected = np.full(whole.shape, -1.0)
                 expected[view] = whole[view]
                 np.testing.assert_array_equal(target, expected)
+
+    def test_what_dlpack_says_is_read_only_is_not_restored(self):
+        values = np.arange(5.0)
+        for flags in (0, dlpack.READ_ONLY, dlpack.IS_COPIED):
+            with self.subTest(flags=flags):
+                url, here = places.fresh(), values.copy()
+                tsnap.take(url, {"a": Versioned(here, flags)})
+                with tsnap.Snapshot(url) as snapshot:
+                    np.testing.assert_array_equal(snapshot["a"][:], values)
+                    here[:] = -1
+                    for act in (lambda: tsnap.restore(url, {"a": Versioned(here, flags)}), lambda: snapshot["a"].read(out=Versioned(here, flags))):
+                        if flags:
+                            with self.assertRaisesRegex(ValueError, "read-only"):
+                                act()
+                            self.assertEqual(list(here), [-1] * 5)
+                        else:
+                            act()
+                            np.testing.assert_array_equal(here, values)
+        with self.assertRaisesRegex(TypeError, "2.0"):
+            tsnap.take(places.fresh(), {"a": Versioned(values, 0, major=2)})
 
     def test_dlpack_is_taken_and_filled_without_a_copy(self):
         source, target = np.arange(12, dtype="f4").reshape(3, 4)[::-1, ::2], np.zeros((3, 2), "f4")
