@@ -23,6 +23,17 @@ from .tree import Registrar
 _alive: "weakref.WeakSet[Context]" = weakref.WeakSet()
 
 
+def check_communicator(comm: Any) -> Any:
+    """mpi4py's module MPI, if `comm` is one of its communicators."""
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
+    if not isinstance(comm, MPI.Comm):
+        raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
+    return MPI
+
+
 class Context:
     """Keeps threads, buffers and connections between takes. `comm` is an mpi4py intracommunicator; without it, one process.
 
@@ -43,12 +54,7 @@ class Context:
         if comm is None:
             library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
             return
-        try:
-            from mpi4py import MPI
-        except ImportError as error:
-            raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
-        if not isinstance(comm, MPI.Comm):
-            raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
+        MPI = check_communicator(comm)
         mpi = library.mpi(MPI.Get_library_version())
         fortran = ctypes.c_int(comm.py2f())
         library.check(mpi.tsnap_context_open_f(ctypes.byref(fortran), ctypes.byref(self._config), ctypes.byref(self._handle)))
