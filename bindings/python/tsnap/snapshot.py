@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from html import escape
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from . import abi, display, dtypes, errors, library, memory, options, report
@@ -124,6 +125,8 @@ class _Objects(Mapping):
         return xarrays.dataset(self)
 
     def _repr_html_(self) -> str:
+        if not self._snapshot._handle:
+            return escape(repr(self))
         return self.tree(limit=200)._repr_html_()
 
     __eq__ = object.__eq__
@@ -140,7 +143,8 @@ class Group(_Objects):
         return self._prefix
 
     def __repr__(self):
-        return f"<tsnap.Group {self._prefix!r} of {self._snapshot.url!r}: {len(self)} objects>"
+        what = f"{len(self)} objects" if self._snapshot._handle else "closed"
+        return f"<tsnap.Group {self._prefix!r} of {self._snapshot.url!r}: {what}>"
 
 
 class Snapshot(_Objects):

@@ -1,6 +1,7 @@
 """Lazy arrays: indexed as NumPy does, and reading just what is asked for."""
 
 import datetime
+import html
 import os
 import threading
 import unittest
@@ -177,6 +178,9 @@ class Reading(unittest.TestCase):
         text = str(self.snapshot.tree())
         self.assertIn("├── group/\n│   ├── a  int64, replicated\n│   └── b/\n│       └── c  string, replicated, 4 bytes\n", text)
         self.assertIn("── group  ...", str(self.snapshot.tree(depth=1)))
+        for depth in (0, -1):
+            with self.assertRaisesRegex(ValueError, "depth"):
+                self.snapshot.tree(depth=depth)
         self.assertIn("... and 7 more objects", str(self.snapshot.tree(limit=2)))
         self.assertNotIn("more objects", str(self.snapshot.tree(limit=9)))
         self.assertTrue(str(self.snapshot["group"].tree()).startswith("group/\n├── a"))
@@ -203,11 +207,15 @@ class Reading(unittest.TestCase):
 
     def test_what_is_closed_says_so(self):
         with tsnap.Snapshot(self.url) as snapshot:
-            cube = snapshot["cube"]
+            cube, group = snapshot["cube"], snapshot["group"]
         for call in (lambda: cube[...], lambda: snapshot.info, lambda: len(snapshot), snapshot.verify):
             with self.assertRaisesRegex(tsnap.Invalid, "closed"):
                 call()
         snapshot.close()
+        # A notebook shows what it was given last, closed or not.
+        self.assertEqual((snapshot._repr_html_(), group._repr_html_(), cube._repr_html_()),
+                         (html.escape(repr(snapshot)), html.escape(repr(group)), html.escape(repr(cube))))
+        self.assertIn("closed", repr(group))
 
     def test_copies_and_removals(self):
         url, other = places.fresh(), places.fresh()
