@@ -50,6 +50,7 @@ class Context:
         # The callbacks in it live as long as the handle.
         self._config = options.c_config(self.config, self._failures)
         self.rank, self.size, self._alone = 0, 1, comm is None
+        self._frees_alone = True
         _alive.add(self)
         if comm is None:
             library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
@@ -59,6 +60,8 @@ class Context:
         fortran = ctypes.c_int(comm.py2f())
         library.check(mpi.tsnap_context_open_f(ctypes.byref(fortran), ctypes.byref(self._config), ctypes.byref(self._handle)))
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        # Below that level to free a request is collective, and whether it has ended may differ.
+        self._frees_alone = self.size == 1 or MPI.Query_thread() == MPI.THREAD_MULTIPLE
 
     # ---- Takes ----
 
@@ -66,6 +69,7 @@ class Context:
              replicate: Any = (), progress: Wish = None, **choices: Any) -> None:
         """Takes a snapshot of `state`; when this returns, it exists. See tsnap.take. Collective."""
         failures: list = []
+        self._end_ended()
         with self._prepared("take", url, options.c_take_options, choices, progress, failures,
                             lambda: self._registered(state, kind, attributes, replicate)) as given:
             self._call(given.made, failures, "tsnap_take", self._handle, given.url, given.made._handle, ctypes.byref(given.raw))
@@ -75,6 +79,7 @@ class Context:
         """Begins a take and returns when `state` may change; the rest goes on in the background. Collective."""
         failures: list = []
         handle = ctypes.c_void_p()
+        self._end_ended()
         given = self._prepared("take", url, options.c_take_options, choices, progress, failures,
                                lambda: self._registered(state, kind, attributes, replicate))
         try:
@@ -151,10 +156,8 @@ class Context:
         if not self._handle:
             return
         for request in list(self._requests):
-            request.close()
-            if request._error is not None and not request._asked:
-                warnings.warn(f"the take to {request.url} failed, and nobody waited for it: {request._error}", RuntimeWarning,
-                              stacklevel=2)
+            request._end()
+            request._warn()
         self._call(None, [], "tsnap_context_close", ctypes.byref(self._handle))
 
     def __enter__(self) -> "Context":
@@ -175,6 +178,17 @@ class Context:
 
     def __repr__(self):
         return f"<tsnap.Context: rank {self.rank} of {self.size}{'' if self._handle else ', closed'}>"
+
+    def _end_ended(self):
+        """Frees what earlier takes hold that are over; programs that never wait would pile them up."""
+        if not self._frees_alone:
+            return
+        for request in list(self._requests):
+            try:
+                if request.test():
+                    request._end()
+            except errors.Error:
+                continue  # the call that comes, or close, tells what is wrong with the context
 
     def _forget(self, request):
         if request in self._requests:
