@@ -244,7 +244,9 @@ class Context:
         try:
             made._fill(peek is not None, peek)
             if isinstance(made, _Made):
-                made.node = Registrar(made, peek).add_root(state, kind_code(kind or ("replicated" if self._alone else "private")))
+                if kind is None:
+                    kind = "replicated" if self._alone else "private"
+                made.node = Registrar(made, peek).add_root(state, kind_code(kind))
                 made.set_attributes(attributes or {})
                 for glob in [replicate] if isinstance(replicate, str) else replicate:
                     made.replicate(glob)

@@ -148,7 +148,7 @@ def what_one_rank_alone_cannot_ask_for_fails_all_alike():
     full.add_int64("n", 1)
     odd = [(dict(state={"a": OnDevice(7), "b": OnDevice(8)}), ValueError), (dict(state=full, replicate="n"), TypeError),
            (dict(state=closed), tsnap.Invalid), (dict(metadata=object()), TypeError), (dict(progress=5), TypeError), (dict(url="a\0b"), ValueError),
-           (dict(url=5), TypeError), (dict(codec="none such"), ValueError), (dict(chunk_bytes=-1), ValueError), (dict(nonsense=1), TypeError)]
+           (dict(url=5), TypeError), (dict(codec="none such"), ValueError), (dict(chunk_bytes=-1), ValueError), (dict(kind=""), ValueError), (dict(nonsense=1), TypeError)]
     for number, (change, kind) in enumerate(odd):
         for act in (tsnap.take, tsnap.take_async):
             asked = {"url": place(f"o{number}"), "state": {"n": 1}, "comm": WORLD, **(change if RANK == 1 else {})}
