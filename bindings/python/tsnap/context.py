@@ -23,6 +23,17 @@ from .tree import Registrar
 _alive: "weakref.WeakSet[Context]" = weakref.WeakSet()
 
 
+def check_communicator(comm: Any) -> Any:
+    """mpi4py's module MPI, if `comm` is one of its communicators."""
+    try:
+        from mpi4py import MPI
+    except ImportError as error:
+        raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
+    if not isinstance(comm, MPI.Comm):
+        raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
+    return MPI
+
+
 class Context:
     """Keeps threads, buffers and connections between takes. `comm` is an mpi4py intracommunicator; without it, one process.
 
@@ -39,20 +50,18 @@ class Context:
         # The callbacks in it live as long as the handle.
         self._config = options.c_config(self.config, self._failures)
         self.rank, self.size, self._alone = 0, 1, comm is None
+        self._frees_alone = True
         _alive.add(self)
         if comm is None:
             library.call("tsnap_context_open_self", ctypes.byref(self._config), ctypes.byref(self._handle))
             return
-        try:
-            from mpi4py import MPI
-        except ImportError as error:
-            raise ImportError(f"comm is a communicator of mpi4py, which cannot be imported: {error}") from None
-        if not isinstance(comm, MPI.Comm):
-            raise TypeError(f"comm is a communicator of mpi4py, not {type(comm).__name__}")
+        MPI = check_communicator(comm)
         mpi = library.mpi(MPI.Get_library_version())
         fortran = ctypes.c_int(comm.py2f())
         library.check(mpi.tsnap_context_open_f(ctypes.byref(fortran), ctypes.byref(self._config), ctypes.byref(self._handle)))
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        # Below that level to free a request is collective, and whether it has ended may differ.
+        self._frees_alone = self.size == 1 or MPI.Query_thread() == MPI.THREAD_MULTIPLE
 
     # ---- Takes ----
 
@@ -60,35 +69,30 @@ class Context:
              replicate: Any = (), progress: Wish = None, **choices: Any) -> None:
         """Takes a snapshot of `state`; when this returns, it exists. See tsnap.take. Collective."""
         failures: list = []
-        with self._registered(state, kind, attributes, replicate) as made, \
-                _Watched(Watch(progress, "take", self.rank, failures)) as watch:
-            raw = options.c_take_options(**choices)
-            self._order(raw, made)
-            if watch.wanted:
-                raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
-            self._call(made, failures, "tsnap_take", self._handle, _url(url), made._handle, ctypes.byref(raw))
+        self._end_ended()
+        with self._prepared("take", url, options.c_take_options, choices, progress, failures,
+                            lambda: self._registered(state, kind, attributes, replicate)) as given:
+            self._call(given.made, failures, "tsnap_take", self._handle, given.url, given.made._handle, ctypes.byref(given.raw))
 
     def take_async(self, url: Any, state: Any, *, kind: Optional[str] = None, attributes: Optional[Mapping] = None,
                    replicate: Any = (), progress: Wish = None, **choices: Any) -> Request:
         """Begins a take and returns when `state` may change; the rest goes on in the background. Collective."""
         failures: list = []
         handle = ctypes.c_void_p()
-        watch = Watch(progress, "take", self.rank, failures)
+        self._end_ended()
+        given = self._prepared("take", url, options.c_take_options, choices, progress, failures,
+                               lambda: self._registered(state, kind, attributes, replicate))
         try:
-            with self._registered(state, kind, attributes, replicate) as made:
-                raw = options.c_take_options(**choices)
-                self._order(raw, made)
-                if watch.wanted:
-                    raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
+            with given.made:
                 # What a progress function raises is told when the request has ended.
-                self._call(made, [], "tsnap_take_async", self._handle, _url(url), made._handle, ctypes.byref(raw),
+                self._call(given.made, [], "tsnap_take_async", self._handle, given.url, given.made._handle, ctypes.byref(given.raw),
                            ctypes.byref(handle))
         except BaseException:
             if handle:
                 library.core().tsnap_request_free(ctypes.byref(handle))
-            watch.close()
+            given.watch.close()
             raise
-        request = Request(self, os.fspath(url), handle, (raw,), watch, failures)
+        request = Request(self, os.fspath(url), handle, (given.raw,), given.watch, failures)
         self._requests.append(request)
         return request
 
@@ -98,22 +102,17 @@ class Context:
                 **choices: Any) -> Any:
         """Fills `state` from the snapshot at `url` and returns it. See tsnap.restore. Collective."""
         failures: list = []
-        node = None
-        with self._open_all(url) as snapshot, _Watched(Watch(progress, "restore", self.rank, failures)) as watch:
-            raw = options.c_restore_options(new_ranks=new_ranks, **choices)
-            if watch.wanted:
-                raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
-            peek = Peek(snapshot, self.rank, new_ranks == "copy_rank_0")
-            with self._registered(state, kind, None, (), peek) as made:
-                self._order(raw, made)
-                try:
-                    self._call(made, failures, "tsnap_restore", self._handle, _url(url), made._handle, ctypes.byref(raw))
-                except errors.Mismatch as error:
+        with self._open_all(url) as snapshot, \
+                self._prepared("restore", url, options.c_restore_options, {"new_ranks": new_ranks, **choices}, progress, failures,
+                               lambda: self._registered(state, kind, None, (), Peek(snapshot, self.rank, new_ranks == "copy_rank_0"))) as given:
+            try:
+                self._call(given.made, failures, "tsnap_restore", self._handle, given.url, given.made._handle, ctypes.byref(given.raw))
+            except errors.Mismatch as error:
+                if given.made.poison is None:
                     error.report = self.report
-                    raise
-                node = made.node
-                if node is not None:
-                    node.collect()
+                raise
+            if given.made.node is not None:
+                given.made.node.collect()
         return state
 
     @property
@@ -135,8 +134,19 @@ class Context:
         return self._open_all(url)
 
     def _open_all(self, url):
-        handle = ctypes.c_void_p()
-        self._call(None, [], "tsnap_snapshot_open_all", self._handle, _url(url), ctypes.byref(handle))
+        handle, refused = ctypes.c_void_p(), None
+        try:
+            key = _url(url)
+        except Exception as error:
+            if self.size == 1:
+                raise
+            key, refused = None, error  # NULL, which C refuses on all ranks alike: none waits
+        try:
+            self._call(None, [], "tsnap_snapshot_open_all", self._handle, key, ctypes.byref(handle))
+        except errors.Error:
+            if refused is not None:
+                raise refused from None
+            raise
         return Snapshot._of_handle(handle, os.fspath(url), self.config, keep=self)
 
     # ---- The end ----
@@ -146,10 +156,8 @@ class Context:
         if not self._handle:
             return
         for request in list(self._requests):
-            request.close()
-            if request._error is not None and not request._asked:
-                warnings.warn(f"the take to {request.url} failed, and nobody waited for it: {request._error}", RuntimeWarning,
-                              stacklevel=2)
+            request._end()
+            request._warn()
         self._call(None, [], "tsnap_context_close", ctypes.byref(self._handle))
 
     def __enter__(self) -> "Context":
@@ -170,6 +178,17 @@ class Context:
 
     def __repr__(self):
         return f"<tsnap.Context: rank {self.rank} of {self.size}{'' if self._handle else ', closed'}>"
+
+    def _end_ended(self):
+        """Frees what earlier takes hold that are over; programs that never wait would pile them up."""
+        if not self._frees_alone:
+            return
+        for request in list(self._requests):
+            try:
+                if request.test():
+                    request._end()
+            except errors.Error:
+                continue  # the call that comes, or close, tells what is wrong with the context
 
     def _forget(self, request):
         if request in self._requests:
@@ -192,38 +211,48 @@ class Context:
             raise made.poison
         library.settle(status, raised, function)
 
-    def _order(self, raw, made):
-        if made.poison is None:
+    def _prepared(self, action, url, make_options, choices, progress, failures, make_state):
+        """What a collective call is given. What fails here fails on this rank alone, while the others are calling already: so the
+        call is made all the same, with a state that makes it fail everywhere."""
+        watch = made = None
+        key, raw = b"", make_options()  # stand-ins, where the call fails anyway
+        try:
+            key = _url(url)
+            raw = make_options(**choices)
+            watch, made = Watch(progress, action, self.rank, failures), make_state()
             options.with_stream(raw, made._stream())
+            if watch.wanted:
+                raw.progress = abi.PROGRESS_CALLBACK(watch.staged)
+            return _Prepared(made, raw, key, watch)
+        except Exception as error:
+            if made is not None:
+                made.__exit__()
+            if watch is not None:
+                watch.close()
+            if self.size == 1:
+                raise
+            raw.progress = type(raw.progress)()
+            return _Prepared(_poisoned(error), raw, key, Watch(None, action, self.rank, failures))
 
     def _registered(self, state, kind, attributes, replicate, peek=None):
         if isinstance(state, State):
             if kind not in (None, "private") or attributes or replicate:
                 raise TypeError("kind, attributes and replicate are for dicts; a tsnap.State has methods for them")
             made = _Borrowed(state)
-            try:
-                state._fill(peek is not None)
-            except ValueError as error:
-                made.__exit__()
-                if self.size == 1:
-                    raise
-                return _poisoned(error)
-            return made
-        if kind is None:
-            kind = "replicated" if self._alone else "private"
-        made = _Made()
-        made._fill(peek is not None)
+        else:
+            made = _Made()
         try:
-            made.node = Registrar(made, peek).add_root(state, kind_code(kind))
-            if attributes:
-                made.set_attributes(attributes)
-            for glob in [replicate] if isinstance(replicate, str) else replicate:
-                made.replicate(glob)
-        except Exception as error:
-            made.close()
-            if self.size == 1:
-                raise
-            made = _poisoned(error)
+            made._fill(peek is not None, peek)
+            if isinstance(made, _Made):
+                if kind is None:
+                    kind = "replicated" if self._alone else "private"
+                made.node = Registrar(made, peek).add_root(state, kind_code(kind))
+                made.set_attributes(attributes or {})
+                for glob in [replicate] if isinstance(replicate, str) else replicate:
+                    made.replicate(glob)
+        except BaseException:
+            made.__exit__()
+            raise
         return made
 
 
@@ -272,15 +301,18 @@ def _poisoned(error):
     return made
 
 
-class _Watched:
-    def __init__(self, watch):
-        self._watch = watch
+class _Prepared:
+    """State, options, URL and progress of one call."""
+
+    def __init__(self, made, raw, url, watch):
+        self.made, self.raw, self.url, self.watch = made, raw, url, watch
 
     def __enter__(self):
-        return self._watch
+        return self
 
     def __exit__(self, *_):
-        self._watch.close()
+        self.made.__exit__()
+        self.watch.close()
 
 
 def _url(url) -> bytes:

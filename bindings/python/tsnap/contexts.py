@@ -30,6 +30,7 @@ def of(comm: Any) -> Context:
             _alone = Context()
             _opened.append(_alone)
         return _alone
+    context.check_communicator(comm)
     keyval = _comm_keyval()
     found = comm.Get_attr(keyval)
     if found is None:

@@ -28,6 +28,8 @@ def object_text(info) -> str:
 
 
 def array_html(array) -> str:
+    if not array._snapshot._handle:
+        return escape(repr(array))
     rows = [("dtype", array.info.dtype), ("shape", array.shape), ("kind", array.kind), ("bytes", size_text(array.info.bytes)),
             ("stored", size_text(array.info.stored_bytes)), *array.attrs.items()]
     cells = "".join(f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in rows)
@@ -38,6 +40,8 @@ class Tree:
     """Objects as a tree: str() and print() give text, a notebook shows folders that open."""
 
     def __init__(self, title: str, objects: Iterable, count: int, skip: int, depth: Optional[int], limit: int):
+        if depth is not None and depth < 1:
+            raise ValueError(f"depth is how many levels to show, 1 or more, not {depth}")
         self._title = title
         self._root: dict = {}
         self._more = 0

@@ -73,6 +73,12 @@ def _record(text, item_bytes):
     return dtype if dtype.itemsize == item_bytes and not dtype.hasobject else None
 
 
+def same_records(stored: str | None, given: str | None, item_bytes: int) -> bool:
+    """Whether records mean what the stored ones do, by their texts. Where one side says nothing they are bytes, which fit."""
+    one, other = _record(stored, item_bytes), _record(given, item_bytes)
+    return one is None or other is None or one == other
+
+
 def from_torch(dtype, path: str) -> int:
     """The code of a torch.dtype."""
     code = CODES.get(str(dtype).rpartition(".")[2])

@@ -109,7 +109,8 @@ def _array(node, current, path):
     what, shape, name, item_bytes, record = node
     if current is not MISSING and memory.is_array(current):
         place = memory.locate(current, path)
-        if place.writable and (list(place.shape), dtypes.NAMES[place.code], place.item_bytes) == (shape, name, item_bytes):
+        if (place.writable and (list(place.shape), dtypes.NAMES[place.code], place.item_bytes) == (shape, name, item_bytes)
+                and dtypes.same_records(record, place.record, item_bytes)):
             return current
     if what == "tensor" and "torch" in sys.modules:
         return sys.modules["torch"].empty(shape, dtype=dtypes.to_torch(dtypes.CODES[name], path))

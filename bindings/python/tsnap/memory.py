@@ -61,9 +61,9 @@ def locate(value, path: str) -> Memory:
     if hasattr(value, "__cuda_array_interface__"):
         return _of_cuda(value, path)
     if hasattr(value, "__dlpack__"):
-        capsule, address, code, shape, strides, on_device = dlpack.read(value, path)
+        capsule, address, code, shape, strides, on_device, writable = dlpack.read(value, path)
         item_bytes = dtypes.to_numpy(code, 0).itemsize
-        return Memory(address, code, item_bytes, shape, strides or c_strides(shape, item_bytes), (value, capsule), True, on_device,
+        return Memory(address, code, item_bytes, shape, strides or c_strides(shape, item_bytes), (value, capsule), writable, on_device,
                       ALL_STREAMS if on_device else None)
     raise TypeError(f"{path}: {type(value).__name__} is no array")
 
@@ -103,6 +103,18 @@ def _of_cuda(value, path):
     return Memory(int(address or 0), code, item_bytes, shape, tuple(interface.get("strides") or c_strides(shape, item_bytes)), value,
                   not read_only, True, interface.get("stream"),
                   record=dtypes.record_text(dtype) if code == abi.OPAQUE else None)
+
+
+class _Bytes:
+    def __init__(self, place):
+        self.place = place  # whose owner keeps the memory
+        self.__array_interface__ = {"version": 3, "data": (place.address, False), "shape": place.shape, "strides": place.strides_bytes,
+                                    "typestr": f"|V{place.item_bytes}"}
+
+
+def bytes_at(place: Memory) -> np.ndarray:
+    """Host memory as a NumPy array of plain bytes."""
+    return np.asarray(_Bytes(place))
 
 
 def c_strides(shape, item_bytes: int) -> Tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a snapshot that is about to be restored holds: sizes of texts, and forms of state_dicts."""
+"""What a snapshot that is about to be restored holds: sizes of texts, forms of state_dicts, and what records are."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ class Peek:
     def text_of(self, path: str, kind: int) -> Optional[str]:
         found = self._find(path, kind, ("string",))
         return None if found is None else self._snapshot.read_value(found.path)
+
+    def check_records(self, path: str, kind: int, place) -> None:
+        """Mismatch, if the records of an array are others than the stored ones."""
+        if place.record is None:
+            return
+        found = self._find(path, kind, ("array",))
+        if found is not None and (found.dtype, found.item_bytes) == ("opaque", place.item_bytes):
+            self._snapshot._check_records(found.path, place)

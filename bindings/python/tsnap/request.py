@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
+import warnings
 
 from . import abi, errors, library
 
@@ -47,7 +49,19 @@ class Request:
 
     def close(self) -> None:
         """Waits and frees, without telling how it ended; after `wait` there is nothing left to do."""
+        self._asked = True
         self._end()
+
+    def _warn(self):
+        """Of a failure that nobody has asked for."""
+        if self._error is not None and not self._asked:
+            self._asked = True
+            warnings.warn(f"the take to {self.url} failed, and nobody waited for it: {self._error}", RuntimeWarning, stacklevel=3)
+
+    def __del__(self):
+        # One that has ended is not kept by its context: with the last of its owners goes the last who could ask.
+        if getattr(self, "_ended", False) and not sys.is_finalizing():
+            self._warn()
 
     def _end(self):
         if self._ended:
@@ -57,7 +71,7 @@ class Request:
         except errors.Busy:
             raise
         except errors.Error as error:
-            self._error = error
+            self._error = error.with_traceback(None)  # whose frames would hold this request
         if self._failures and self._error is None:
             self._error = errors.CallbackError(f"the snapshot at {self.url} was taken, and its progress function raised "
                                                f"{self._failures[0]!r}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from html import escape
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from . import abi, display, dtypes, errors, library, memory, options, report
@@ -124,6 +125,8 @@ class _Objects(Mapping):
         return xarrays.dataset(self)
 
     def _repr_html_(self) -> str:
+        if not self._snapshot._handle:
+            return escape(repr(self))
         return self.tree(limit=200)._repr_html_()
 
     __eq__ = object.__eq__
@@ -140,7 +143,8 @@ class Group(_Objects):
         return self._prefix
 
     def __repr__(self):
-        return f"<tsnap.Group {self._prefix!r} of {self._snapshot.url!r}: {len(self)} objects>"
+        what = f"{len(self)} objects" if self._snapshot._handle else "closed"
+        return f"<tsnap.Group {self._prefix!r} of {self._snapshot.url!r}: {what}>"
 
 
 class Snapshot(_Objects):
@@ -256,9 +260,9 @@ class Snapshot(_Objects):
     def verify(self, progress: Wish = None) -> None:
         """Reads and checks all stored bytes. Corrupt, whose `bad_paths` lists the damaged objects, when some are bad."""
         count, paths = ctypes.c_int64(), ctypes.POINTER(ctypes.c_char_p)()
-        with self._watched(progress, "verify"):
+        with self._watched(progress, "verify") as reader:
             try:
-                self._call("tsnap_snapshot_verify", ctypes.byref(count), ctypes.byref(paths))
+                reader._call("tsnap_snapshot_verify", ctypes.byref(count), ctypes.byref(paths))
             except errors.Corrupt as error:
                 error.bad_paths = [paths[index].decode("utf-8", "surrogateescape") for index in range(count.value)]
                 raise
@@ -342,6 +346,13 @@ class Snapshot(_Objects):
     def _watched(self, wish, action):
         return _Watching(self, wish, action)
 
+    def _check_records(self, path, place):
+        """C compares the size of records. What they are is NumPy's business: days would be read as seconds."""
+        stored = self._record_dtype(path, place.code)
+        if not dtypes.same_records(stored, place.record, place.item_bytes):
+            raise errors.Mismatch(f"{path} holds records of {stored}, and the array is of {place.record}: tsnap converts none; read it "
+                                  f"first: snapshot[{path!r}][...], then convert")
+
     def _record_dtype(self, path, code):
         """What the records of an opaque array are, where NumPy took them."""
         if code != abi.OPAQUE:
@@ -353,20 +364,45 @@ class Snapshot(_Objects):
 
 
 class _Watching:
-    """Progress of the reads and verifications inside a `with` block."""
+    """Progress of the reads and verifications inside a `with` block, which gives the snapshot to call.
+
+    A handle of C has one progress function, and it may be set only while no other thread reads. So who watches reads through a
+    handle of its own: its numbers and what its function raises are those of this thread alone.
+    """
 
     def __init__(self, snapshot, wish, action):
-        self._snapshot = snapshot
-        self._watch = Watch(wish, action, 0, snapshot._failures)
+        self._snapshot, self._own = snapshot, None
+        self._failures: list = []
+        self._watch = Watch(wish, action, 0, self._failures)
 
     def __enter__(self):
-        if self._watch.wanted:
-            self._callback = abi.DONE_CALLBACK(self._watch.done)
-            self._snapshot._call("tsnap_snapshot_set_progress", ctypes.cast(self._callback, ctypes.c_void_p), None)
+        if not self._watch.wanted:
+            return self._snapshot
+        try:
+            self._own = self._opened_again()
+        except BaseException:
+            self._watch.close()
+            raise
+        return self._own
 
-    def __exit__(self, *_):
-        if self._watch.wanted:
-            self._snapshot._call("tsnap_snapshot_set_progress", None, None)
+    def _opened_again(self):
+        expected = self._snapshot.info.id
+        own = Snapshot(self._snapshot.url, self._snapshot._config)
+        if own.info.id != expected:
+            own.close()
+            raise errors.NotFound(f"another snapshot was taken to {own.url} since this one was opened: open it anew to read it with "
+                                  "progress")
+        own._failures = self._failures
+        # A thread that hangs in storage may still call it after a timeout: it is kept as memory is.
+        own._keep = (own._keep, abi.DONE_CALLBACK(self._watch.done))
+        own._call("tsnap_snapshot_set_progress", ctypes.cast(own._keep[1], ctypes.c_void_p), None)
+        return own
+
+    def __exit__(self, kind, *_):
+        if self._own is not None:
+            if kind is not None and issubclass(kind, errors.Timeout):
+                memory.LEFT_BEHIND.append(self._own._keep)
+            self._own.close()
         self._watch.close()
 
 

@@ -44,15 +44,18 @@ class State:
         self._owned = True
         self._kept: dict = {}
         self._failures: list = []
-        # Shared with the children: whether a restore is going on, which fills arrays.
-        self._mode = {"filling": False}
+        self._kinds: dict = {}
+        self._prefix = ""
+        # Shared with the children: whether a restore is going on, which fills arrays, and of what.
+        self._mode = {"filling": False, "peek": None}
         library.call("tsnap_state_create", ctypes.byref(self._handle))
 
     @classmethod
-    def _child(cls, handle, failures, mode) -> "State":
+    def _child(cls, handle, failures, mode, prefix) -> "State":
         """The state that a describe callback is given: its handle is borrowed."""
         made = cls.__new__(cls)
         made._handle, made._owned, made._kept, made._failures, made._mode = ctypes.c_void_p(handle), False, {}, failures, mode
+        made._kinds, made._prefix = {}, prefix
         return made
 
     def close(self) -> None:
@@ -76,28 +79,35 @@ class State:
 
     def add_private(self, path: str, array: Any) -> None:
         """An array that each rank has its own of."""
-        self._add_array("tsnap_state_add_private", path, array)
+        self._add_array("tsnap_state_add_private", path, array, abi.PRIVATE)
 
     def add_replicated(self, path: str, array: Any) -> None:
         """An array that is equal on all ranks; it is stored once, and restored on every rank."""
-        self._add_array("tsnap_state_add_replicated", path, array)
+        self._add_array("tsnap_state_add_replicated", path, array, abi.REPLICATED)
 
-    def _add_array(self, function, path, array):
-        place = self._locate(array, path)
+    def _add_array(self, function, path, array, kind):
+        place = self._locate(array, path, kind)
         self._add(function, path, ctypes.byref(memory.describe(place, path)), keep=place)
+        self._kinds[path] = kind
         if place.record:
             self.set_attribute(path, dtypes.RECORD_ATTRIBUTE, place.record)
 
-    def _locate(self, array, path):
+    def _locate(self, array, path, kind):
         place = memory.locate(array, path)
         if self._mode["filling"]:
-            _check_writable(place, path)
+            self._check_fillable(place, path, kind)
         return place
+
+    def _check_fillable(self, place, path, kind):
+        if not place.writable and 0 not in place.shape:
+            raise ValueError(f"{path}: the array is read-only, and a restore fills it in place")
+        if self._mode["peek"] is not None:
+            self._mode["peek"].check_records(self._prefix + path, kind, place)
 
     def add_sharded(self, path: str, global_shape: Sequence[int], boxes: Sequence[Tuple[Any, Sequence[int]]], *,
                     coverage: str = "exact", fill: Any = None) -> None:
         """This rank's boxes of a global array, as (array, offset); none is fine. See tsnap.Sharded for coverage and fill."""
-        places = [self._locate(array, path) for array, _ in boxes]
+        places = [self._locate(array, path, abi.REPLICATED) for array, _ in boxes]
         described = (abi.array * len(boxes))(*(
             memory.describe(place, path, offset) for place, (_, offset) in zip(places, boxes)))
         shape = (ctypes.c_int64 * max(len(global_shape), 1))(*global_shape)
@@ -197,17 +207,20 @@ class State:
         self._register("tsnap_state_add_rng", path, describe, loaded, release)
 
     def _register(self, function, path, describe, loaded, release):
-        mode = self._mode
-        registration = Registration(lambda handle, failures: State._child(handle, failures, mode), describe, loaded, release, self._failures)
+        mode, prefix = self._mode, f"{self._prefix}{path}/"
+        registration = Registration(lambda handle, failures: State._child(handle, failures, mode, prefix), describe, loaded, release,
+                                    self._failures)
         self._add(function, path, ctypes.byref(registration.struct), keep=registration)
 
-    def _fill(self, filling):
-        """Before and after a restore: from here on arrays must be writable; those that are registered are looked at now."""
-        self._mode["filling"] = filling
+    def _fill(self, filling, peek=None):
+        """Before and after a restore: from here on arrays must be writable, and of what `peek` sees; those that are registered are
+        looked at now."""
+        self._mode.update(filling=filling, peek=peek)
         for path, kept in self._kept.items() if filling else ():
             for place in kept if isinstance(kept, list) else [kept]:
                 if isinstance(place, memory.Memory):
-                    _check_writable(place, path)
+                    # The boxes of a sharded array lie at their own path, as what was stored once does.
+                    self._check_fillable(place, path, self._kinds.get(path, abi.REPLICATED))
 
     def _let_go(self, status):
         """After a call: what statefuls have released may go, except when a thread of C may still use it."""
@@ -218,6 +231,9 @@ class State:
                 kept.released = None
 
     def _stream(self):
+        # What a part will register is not known before the call, which may be late: then all streams are waited for.
+        if any(isinstance(kept, Registration) for kept in self._kept.values()):
+            return None
         places = [place for kept in self._kept.values() for place in (kept if isinstance(kept, list) else [kept])]
         return memory.stream_of(place for place in places if isinstance(place, memory.Memory))
 
@@ -225,6 +241,7 @@ class State:
         """Removes an object or stateful; its memory is left alone."""
         library.call("tsnap_state_remove", self._handle, library.encoded(path, "a path"))
         self._kept.pop(path, None)
+        self._kinds.pop(path, None)
 
 
 def kind_code(kind: Union[str, int]) -> int:
@@ -239,11 +256,6 @@ def whole(path):
             raise OverflowError(f"{path}: {value!r} is no integer of 64 bits")
         return number
     return accept
-
-
-def _check_writable(place, path):
-    if not place.writable and 0 not in place.shape:
-        raise ValueError(f"{path}: the array is read-only, and a restore fills it in place")
 
 
 def _check_room(path, size, room):

@@ -12,6 +12,8 @@ from .progress import Wish
 
 # A read with steps takes the box around what it wants and picks from that; a larger one is read piece by piece.
 MOST_BOX_BYTES = 64 << 20
+# Of a box that is too large, what lies further apart than this is read by itself: the box would be nearly all gaps.
+MOST_GAP_BYTES = 1 << 20
 
 
 class StoredArray:
@@ -84,33 +86,45 @@ class StoredArray:
         if (place.code, place.item_bytes) != (self._code, self.itemsize):
             raise errors.Mismatch(f"out has elements of {dtypes.NAMES[place.code]} ({place.item_bytes} bytes), and {self.path} of "
                                   f"{self.info.dtype} ({self.itemsize} bytes): tsnap converts none")
-        view = out[tuple(slice(None) if pick.keep else None for pick in chosen)] if isinstance(out, np.ndarray) else None
+        self._snapshot._check_records(self.path, place)
         strides = iter(place.strides_bytes)
         place = place._replace(shape=tuple(pick.many for pick in chosen),
                                strides_bytes=tuple(next(strides) if pick.keep else self.itemsize for pick in chosen))
-        with self._snapshot._watched(progress, f"read {self.path}"):
-            place, view, chosen = _forwards(place, view, chosen)
-            self._fill(place, view, chosen, (verify, memory_budget_bytes, memory.stream_of([place]) if place.on_device else None))
+        with self._snapshot._watched(progress, f"read {self.path}") as reader:
+            place, chosen = _forwards(place, chosen)
+            self._fill(reader, place, chosen, (verify, memory_budget_bytes, memory.stream_of([place]) if place.on_device else None))
         return out
 
-    def _fill(self, place, view, chosen, how):
+    def _fill(self, reader, place, chosen, how):
         stepped = [axis for axis, pick in enumerate(chosen) if pick.step > 1 and pick.many > 1]
         offset, shape = indexing.box_of(chosen)
-        if not stepped:
-            self._snapshot._read_box(self.path, memory.describe(place, self.path, offset), place.owner, *how)
-        elif view is not None and math.prod(shape) * self.itemsize <= MOST_BOX_BYTES:
-            box = np.empty(shape, view.dtype)
-            self._snapshot._read_box(self.path, memory.describe(memory.locate(box, self.path), self.path, offset), box, *how)
-            view[...] = box[tuple(slice(None, None, pick.step) for pick in chosen)]
+        box_bytes = math.prod(shape) * self.itemsize
+        if not stepped or 0 in place.shape:
+            reader._read_box(self.path, memory.describe(place, self.path, offset), place.owner, *how)
+        elif place.on_device:
+            # No box of ours lies on the device: a piece is what has no steps left.
+            self._fill_pieces(reader, place, chosen, how, stepped[0], 1)
+        elif box_bytes <= MOST_BOX_BYTES:
+            box = np.empty(shape, (np.void, self.itemsize))
+            read = memory.Memory(box.__array_interface__["data"][0], self._code, self.itemsize, box.shape, box.strides, box)
+            reader._read_box(self.path, memory.describe(read, self.path, offset), box, *how)
+            memory.bytes_at(place)[...] = box[tuple(slice(None, None, pick.step) for pick in chosen)]
         else:
-            axis = stepped[0]
-            for at in range(chosen[axis].many):
-                one = list(chosen)
-                one[axis] = indexing.Pick(chosen[axis].start + at * chosen[axis].step, 1, 1, True)
-                inner = place._replace(address=place.address + at * place.strides_bytes[axis],
-                                       shape=place.shape[:axis] + (1,) + place.shape[axis + 1:])
-                part = None if view is None else view[(slice(None),) * axis + (slice(at, at + 1),)]
-                self._fill(inner, part, one, how)
+            # Along the outermost axis, where a piece lies in one run of the stored bytes.
+            axis = next(axis for axis, pick in enumerate(chosen) if pick.many > 1)
+            row_bytes, step = box_bytes // shape[axis], chosen[axis].step
+            near = step == 1 or (step - 1) * row_bytes <= MOST_GAP_BYTES
+            many = max(0, MOST_BOX_BYTES // row_bytes - 1) // step + 1 if near else 1
+            self._fill_pieces(reader, place, chosen, how, axis, many)
+
+    def _fill_pieces(self, reader, place, chosen, how, axis, most):
+        pick, stride = chosen[axis], place.strides_bytes[axis]
+        for at in range(0, pick.many, most):
+            many = min(most, pick.many - at)
+            piece = list(chosen)
+            piece[axis] = indexing.Pick(pick.start + at * pick.step, pick.step if many > 1 else 1, many, True)
+            self._fill(reader, place._replace(address=place.address + at * stride, shape=place.shape[:axis] + (many,) + place.shape[axis + 1:]),
+                       piece, how)
 
     def to_torch(self, index: Any = (), **choices: Any) -> Any:
         """Reads `array[index]` into a PyTorch tensor."""
@@ -141,7 +155,7 @@ class StoredArray:
         return display.array_html(self)
 
 
-def _forwards(place, view, chosen):
+def _forwards(place, chosen):
     """The same read with all steps positive: where one is negative, the memory is filled from its end."""
     address, strides, forwards = place.address, list(place.strides_bytes), list(chosen)
     for axis, pick in enumerate(chosen):
@@ -150,5 +164,4 @@ def _forwards(place, view, chosen):
                 address += (pick.many - 1) * strides[axis]
             strides[axis] = -strides[axis]
             forwards[axis] = indexing.Pick(pick.start + pick.step * (pick.many - 1) if pick.many else 0, -pick.step, pick.many, True)
-            view = None if view is None else view[(slice(None),) * axis + (slice(None, None, -1),)]
-    return place._replace(address=address, strides_bytes=tuple(strides)), view, forwards
+    return place._replace(address=address, strides_bytes=tuple(strides)), forwards

@@ -34,6 +34,20 @@ class Exporter:
         return new(ctypes.addressof(self.managed), b"dltensor", None)
 
 
+class Versioned(Exporter):
+    """The same as of DLPack 1."""
+
+    def __init__(self, array, flags, major=1):
+        super().__init__(array)
+        self.versioned = dlpack.DLManagedTensorVersioned(major, 0, None, None, flags, self.managed.tensor)
+
+    def __dlpack__(self, stream=None, max_version=None):
+        assert max_version == (1, 0)
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return new(ctypes.addressof(self.versioned), b"dltensor_versioned", None)
+
+
 class OnDevice:
     """An array of CUDA: nothing but its interface. Its memory is the host's, which nobody may find out."""
 
@@ -79,6 +93,26 @@ class Arrays(unittest.TestCase):
                 expected = np.full(whole.shape, -1.0)
                 expected[view] = whole[view]
                 np.testing.assert_array_equal(target, expected)
+
+    def test_what_dlpack_says_is_read_only_is_not_restored(self):
+        values = np.arange(5.0)
+        for flags in (0, dlpack.READ_ONLY, dlpack.IS_COPIED):
+            with self.subTest(flags=flags):
+                url, here = places.fresh(), values.copy()
+                tsnap.take(url, {"a": Versioned(here, flags)})
+                with tsnap.Snapshot(url) as snapshot:
+                    np.testing.assert_array_equal(snapshot["a"][:], values)
+                    here[:] = -1
+                    for act in (lambda: tsnap.restore(url, {"a": Versioned(here, flags)}), lambda: snapshot["a"].read(out=Versioned(here, flags))):
+                        if flags:
+                            with self.assertRaisesRegex(ValueError, "read-only"):
+                                act()
+                            self.assertEqual(list(here), [-1] * 5)
+                        else:
+                            act()
+                            np.testing.assert_array_equal(here, values)
+        with self.assertRaisesRegex(TypeError, "2.0"):
+            tsnap.take(places.fresh(), {"a": Versioned(values, 0, major=2)})
 
     def test_dlpack_is_taken_and_filled_without_a_copy(self):
         source, target = np.arange(12, dtype="f4").reshape(3, 4)[::-1, ::2], np.zeros((3, 2), "f4")
@@ -137,6 +171,44 @@ class Arrays(unittest.TestCase):
             tsnap.Sharded(whole, (6,), (0,))
         with self.assertRaisesRegex(ValueError, "coverage"):
             tsnap.Sharded(whole, (6, 8), (0, 0), coverage="all")
+
+    def test_records_of_another_meaning_are_a_mismatch(self):
+        one, other = np.dtype([("x", "f4"), ("id", "i4")]), np.dtype([("id", "i4"), ("x", "f4")])
+        days = np.array(["2024-05-17"], "M8[D]")
+        url = places.fresh()
+        tsnap.take(url, {"t": days, "r": np.ones(1, one), "s": tsnap.Sharded(np.ones(1, one), (1,), (0,)), "part": Part(np.ones(1, one)),
+                         "raw": np.ones(1, "V8")})
+        with tsnap.Snapshot(url) as snapshot:
+            for path, dtype in (("t", "M8[s]"), ("t", one), ("r", other), ("s", "M8[D]")):
+                out = np.zeros(1, dtype)
+                for act in (lambda: snapshot[path].read(out=out),
+                            lambda: tsnap.restore(url, {path: tsnap.Sharded(out, (1,), (0,)) if path == "s" else out}, strict=False)):
+                    with self.subTest(path=path, dtype=str(dtype)), self.assertRaisesRegex(tsnap.Mismatch, path):
+                        act()
+                    self.assertEqual(out.tobytes(), bytes(8))
+            # What says nothing of its records takes them as bytes; and bytes may be taken for any records.
+            self.assertEqual(snapshot["t"].read(out=np.zeros(1, "V8")).tobytes(), days.tobytes())
+            snapshot["raw"].read(out=np.zeros(1, other))
+        with tsnap.State() as state:
+            out = np.zeros(1, "M8[s]")
+            state.add_replicated("t", out)
+            with self.assertRaisesRegex(tsnap.Mismatch, "M8"):
+                tsnap.restore(url, state, strict=False)
+            self.assertEqual(out.tobytes(), bytes(8))
+        # A state_dict is given memory of the stored kind where its own does not fit.
+        part = tsnap.restore(url, {"part": Part(np.zeros(1, other))}, strict=False)["part"]
+        self.assertEqual((part.array.dtype, part.array["x"][0], part.array["id"][0]), (one, 1.0, 1))
+
+
+class Part:
+    def __init__(self, array):
+        self.array = array
+
+    def state_dict(self):
+        return {"array": self.array}
+
+    def load_state_dict(self, contents):
+        self.array = contents["array"]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 import unittest
 from unittest import mock
 
@@ -122,6 +123,51 @@ class Watching(unittest.TestCase):
         for act in (lambda: tsnap.take(places.fresh(), state, progress=5), lambda: tsnap.Snapshot(url).verify(progress="bar")):
             with self.assertRaisesRegex(TypeError, "progress"):
                 act()
+
+    def test_each_of_many_threads_is_told_of_its_own_read(self):
+        url, values = places.fresh(), np.arange(300_000.0)
+        tsnap.take(url, {"a": values})
+        snapshot, wrong = tsnap.Snapshot(url), []
+
+        def read(seed):
+            many = 3000 * (seed + 1)
+            for turn in range(30):
+                told = []
+
+                def tell(progress):
+                    told.append(progress)
+                    if seed == 2:
+                        raise KeyError(turn)
+                try:
+                    if seed == 0:
+                        part = snapshot["a"][:many]
+                    else:
+                        part = np.zeros(many)
+                        snapshot["a"].read(np.s_[:many], part, progress=tell)
+                    raised = None
+                except tsnap.CallbackError as error:
+                    raised = error.__cause__.args
+                if raised != ((turn,) if seed == 2 else None) or not np.array_equal(part, values[:many]):
+                    wrong.append((seed, turn, raised))
+                totals = {progress.total_bytes for progress in told}
+                if seed and (len(totals) != 1 or (seed != 2 and told[-1].done_bytes not in totals)):
+                    wrong.append((seed, turn, told))
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        snapshot.close()
+
+    def test_who_watches_reads_the_snapshot_that_was_opened(self):
+        url = places.fresh()
+        tsnap.take(url, {"a": np.zeros(10)})
+        with tsnap.Snapshot(url) as snapshot:
+            array = snapshot["a"]
+            tsnap.take(url, {"a": np.ones(10)}, overwrite=True)
+            with self.assertRaisesRegex(tsnap.NotFound, "another snapshot"):
+                array.read(progress=lambda _: None)
 
     def test_progress_true_is_a_bar(self):
         url, state = places.fresh(), {"a": np.zeros(1 << 20)}

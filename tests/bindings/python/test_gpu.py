@@ -66,6 +66,19 @@ class GpuArray:
         return out
 
 
+class Part:
+    """An object that keeps arrays."""
+
+    def __init__(self, contents):
+        self.contents = contents
+
+    def state_dict(self):
+        return self.contents
+
+    def load_state_dict(self, contents):
+        self.contents = contents
+
+
 class OnAGpu(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -103,6 +116,16 @@ class OnAGpu(unittest.TestCase):
         tsnap.take(url, {"a": array})
         with tsnap.Snapshot(url) as snapshot:
             self.assertTrue((snapshot["a"][:] == 199).all())
+
+    def test_the_streams_of_a_state_dict_are_waited_for(self):
+        array, other = (GpuArray(np.zeros(50000, "u1"), stream=self.gpu.stream()) for _ in range(2))
+        url = places.fresh()
+        for value in range(1, 200):
+            call("cuMemsetD8Async", other.address, ctypes.c_ubyte(value), ctypes.c_size_t(50000),
+                 ctypes.c_void_p(other.__cuda_array_interface__["stream"]))
+        tsnap.take(url, {"a": array, "part": Part({"b": other})})
+        with tsnap.Snapshot(url) as snapshot:
+            self.assertTrue((snapshot["part/b"][:] == 199).all())
 
     def test_an_asynchronous_take_may_wait_on_the_device(self):
         url, values = places.fresh(), np.arange(500000.0)

@@ -1,6 +1,7 @@
 """Lazy arrays: indexed as NumPy does, and reading just what is asked for."""
 
 import datetime
+import html
 import os
 import threading
 import unittest
@@ -45,8 +46,8 @@ class Reading(unittest.TestCase):
 
     def test_any_index_gives_what_numpy_gives(self):
         random, cube = places.seeded(), self.snapshot["cube"]
-        for most in (stored.MOST_BOX_BYTES, 40):  # 40 bytes: reads with steps go piece by piece
-            with mock.patch.object(stored, "MOST_BOX_BYTES", most):
+        for most, gap in ((stored.MOST_BOX_BYTES, 0), (40, 0), (40, 1000), (500, 1000)):  # reads with steps go piece by piece
+            with mock.patch.object(stored, "MOST_BOX_BYTES", most), mock.patch.object(stored, "MOST_GAP_BYTES", gap):
                 for _ in range(150):
                     index = drawn_index(random, self.whole.shape)
                     try:
@@ -58,6 +59,30 @@ class Reading(unittest.TestCase):
                     got = cube[index]
                     self.assertEqual((np.shape(got), type(got)), (expected.shape, type(expected)), index)
                     np.testing.assert_array_equal(got, expected, str(index))
+
+    def test_reads_with_steps_make_few_calls(self):
+        cube, line = self.snapshot["cube"], self.snapshot["line"]
+        calls, read_box = [], tsnap.Snapshot._read_box
+
+        def counted(snapshot, path, described, *rest):
+            calls.append(described.shape[:described.ndim])
+            return read_box(snapshot, path, described, *rest)
+        with mock.patch.object(stored, "MOST_BOX_BYTES", 80_000), mock.patch.object(stored, "MOST_GAP_BYTES", 8000), \
+                mock.patch.object(tsnap.Snapshot, "_read_box", counted):
+            for index, target, most in ((np.s_[::2], np.zeros(150_000), 31), (np.s_[::-3], memoryview(bytearray(800_000)).cast("d"), 31),
+                                        (np.s_[::2000], np.zeros(150), 150)):
+                calls.clear()
+                line.read(index, target)
+                np.testing.assert_array_equal(np.asarray(target), self.line[index])
+                self.assertLessEqual(len(calls), most)
+                self.assertLessEqual(max(shape[0] for shape in calls), 10_000)
+            self.assertEqual(set(map(tuple, calls)), {(1,)})
+        # Rows of 220 bytes: one of two is wanted, or of each one number of two.
+        with mock.patch.object(stored, "MOST_BOX_BYTES", 700), mock.patch.object(tsnap.Snapshot, "_read_box", counted):
+            for index, most in ((np.s_[::2], 2), (np.s_[:, :, ::2], 3), (np.s_[:, ::-2, 1:3], 3)):
+                calls.clear()
+                np.testing.assert_array_equal(cube[index], self.whole[index])
+                self.assertLessEqual(len(calls), most, index)
 
     def test_indices_that_are_no_boxes_are_refused(self):
         cube = self.snapshot["cube"]
@@ -153,6 +178,9 @@ class Reading(unittest.TestCase):
         text = str(self.snapshot.tree())
         self.assertIn("├── group/\n│   ├── a  int64, replicated\n│   └── b/\n│       └── c  string, replicated, 4 bytes\n", text)
         self.assertIn("── group  ...", str(self.snapshot.tree(depth=1)))
+        for depth in (0, -1):
+            with self.assertRaisesRegex(ValueError, "depth"):
+                self.snapshot.tree(depth=depth)
         self.assertIn("... and 7 more objects", str(self.snapshot.tree(limit=2)))
         self.assertNotIn("more objects", str(self.snapshot.tree(limit=9)))
         self.assertTrue(str(self.snapshot["group"].tree()).startswith("group/\n├── a"))
@@ -179,11 +207,15 @@ class Reading(unittest.TestCase):
 
     def test_what_is_closed_says_so(self):
         with tsnap.Snapshot(self.url) as snapshot:
-            cube = snapshot["cube"]
+            cube, group = snapshot["cube"], snapshot["group"]
         for call in (lambda: cube[...], lambda: snapshot.info, lambda: len(snapshot), snapshot.verify):
             with self.assertRaisesRegex(tsnap.Invalid, "closed"):
                 call()
         snapshot.close()
+        # A notebook shows what it was given last, closed or not.
+        self.assertEqual((snapshot._repr_html_(), group._repr_html_(), cube._repr_html_()),
+                         (html.escape(repr(snapshot)), html.escape(repr(group)), html.escape(repr(cube))))
+        self.assertIn("closed", repr(group))
 
     def test_copies_and_removals(self):
         url, other = places.fresh(), places.fresh()

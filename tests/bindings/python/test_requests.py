@@ -100,6 +100,32 @@ class Requests(unittest.TestCase):
         with self.assertWarnsRegex(RuntimeWarning, "nobody waited"):
             self.context.close()
 
+    def test_requests_that_nobody_waits_for_do_not_pile_up(self):
+        for number in range(20):
+            self.context.take_async(self.url, {"n": number}, overwrite=True)
+            while not all(request.test() for request in self.context._requests):
+                time.sleep(0.001)
+        self.assertEqual(len(self.context._requests), 1)
+        # A failure is told when nobody is left who could ask for it, and not before.
+        for kept in (True, False):
+            held, other = Held(), places.fresh()
+            request = self.context.take_async(other, {"a": np.zeros(1000)}, progress=held)
+            self.assertTrue(held.waits.wait(30))
+            lose_marker(other)
+            held.go.set()
+            while not request.test():
+                time.sleep(0.001)
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                if kept:
+                    self.context.take(self.url, {"n": 1}, overwrite=True)
+                    with self.assertRaises(tsnap.Error):
+                        request.wait()
+                del request, held
+                self.context.take(self.url, {"n": 1}, overwrite=True)
+            self.assertEqual(["nobody waited" in str(warning.message) for warning in warned], [] if kept else [True])
+            self.assertEqual(self.context._requests, [])
+
     def test_what_progress_raises_in_the_background_is_told_by_wait(self):
         caller = threading.get_ident()
 
