@@ -323,6 +323,48 @@ void NulInAStringIsRefused() {
   CHECK(Snapshot("mem://nul").size() == 1);
 }
 
+// C would cut them there, and "a" is another path than "a\0b".
+void NulInATextIsRefused() {
+  const std::string nul("a\0b", 3);
+  std::vector<double> values(2);
+  std::string text;
+  std::mt19937 engine;
+  State state;
+  CHECK_THROWS(state.private_(nul, values), Error, "the path holds a NUL");
+  CHECK_THROWS(state.private_(nul, text), Error, "the path holds a NUL");
+  CHECK_THROWS(state.replicated(nul, grow(values)), Error, "the path holds a NUL");
+  CHECK_THROWS(state.private_bytes(nul, text), Error, "the path holds a NUL");
+  CHECK_THROWS(state.sharded(nul, values, {2}, {0}), Error, "the path holds a NUL");
+  CHECK_THROWS((state.rng(nul, engine), 0), Error, "the path holds a NUL");
+  CHECK_THROWS((state.replicate(nul), 0), Error, "the glob holds a NUL");
+  CHECK_THROWS((state.remove(nul), 0), Error, "the path holds a NUL");
+  state.private_("a", values);
+  CHECK_THROWS(state.attribute("a", "units", nul), Error, "the value of an attribute holds a NUL");
+  CHECK_THROWS(state.attribute("a", nul, "m"), Error, "the name of an attribute holds a NUL");
+  Context context = Context::self();
+  const std::string place("mem://texts\0more", 16);
+  TakeOptions options;
+  options.metadata = nul;
+  CHECK_THROWS(context.take("mem://texts", state, options), Error, "the metadata holds a NUL");
+  CHECK_THROWS(context.take_async("mem://texts", state, options), Error, "the metadata holds a NUL");
+  CHECK_THROWS(context.take(place, state), Error, "the place holds a NUL");
+  CHECK_THROWS(context.take_async(place, state), Error, "the place holds a NUL");
+  context.take("mem://texts", state);   // which the calls before have not made
+  CHECK_THROWS(context.restore(place, state), Error, "the place holds a NUL");
+  CHECK_THROWS(context.open_snapshot(place), Error, "the place holds a NUL");
+  CHECK_THROWS(Snapshot{place}, Error, "the place holds a NUL");
+  CHECK_THROWS((tsnap::remove(place), 0), Error, "the place holds a NUL");
+  CHECK_THROWS(tsnap::gc(place), Error, "the place holds a NUL");
+  CHECK_THROWS(tsnap::copy("mem://texts", place), Error, "the place holds a NUL");
+  const Snapshot snapshot("mem://texts");
+  CHECK_THROWS(snapshot[std::string("0/a\0b", 5)], Error, "the path holds a NUL");
+  CHECK_THROWS(snapshot["0/a"].find_attribute(nul), Error, "the name of an attribute holds a NUL");
+  Config config;
+  config.s3_secret_key = nul;
+  CHECK_THROWS(Context::self(config), Error, "the s3_secret_key holds a NUL");
+  CHECK_THROWS(Snapshot("mem://texts", config), Error, "the s3_secret_key holds a NUL");
+}
+
 template <typename Engine>
 void OneEngine(Engine engine) {
   std::normal_distribution<double> normal;
@@ -439,6 +481,7 @@ int main(int argc, char** argv) {
                   {"strings_grow_in_parts_as_well", StringsGrowInPartsAsWell},
                   {"what_is_not_restored_stays_as_it_is", WhatIsNotRestoredStaysAsItIs},
                   {"nul_in_a_string_is_refused", NulInAStringIsRefused},
+                  {"nul_in_a_text_is_refused", NulInATextIsRefused},
                   {"every_engine_goes_on", EveryEngineGoesOn},
                   {"generator_of_all_ranks_is_stored_once", GeneratorOfAllRanks},
                   {"states_are_moved_replaced_and_emptied", StatesAreMovedReplacedAndEmptied},

@@ -23,6 +23,7 @@
 
 #include <tsnap/cpp/config.hpp>
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/text.hpp>
 #include <tsnap/cpp/view.hpp>
 
 namespace tsnap::detail {
@@ -130,10 +131,10 @@ class BoundString final : public Bound {
   }
   bool Moved() const override { return data_ != text_->data() || size_ != text_->size(); }
   void BeforeTake() override {
-    if (text_->find('\0') != std::string::npos)
+    if (HoldsNul(*text_))
       ThrowInvalid("the string '" + path() + "' holds a NUL: register it as bytes");
   }
-  void Gather() override { holds_nul_ = text_->find('\0') != std::string::npos; }
+  void Gather() override { holds_nul_ = HoldsNul(*text_); }
   void MakeRoom(const tsnap_object_info &stored) override {
     if (stored.type != TSNAP_OBJECT_STRING) return;
     text_->resize(static_cast<std::size_t>(stored.bytes));
