@@ -458,6 +458,12 @@ void ViewsCheckTheirShapes() {
   CHECK_THROWS(View(values.data(), {2, 3}, Strides{3}), Error, "not as many strides");
   CHECK_THROWS(View(values, {2, 3}).box({1, 0}, {2, 3}), Error, "not inside of a view");
   CHECK_THROWS(View(values, {2, 3}).interior(2), Error, "not inside of a view");
+  double one = 5;
+  State state;
+  CHECK_THROWS(state.private_("one", View(&one, {3}, Strides{0})), Error, "all strides of an array are 0");
+  CHECK_THROWS(state.sharded("one", View(&one, {1, 3}, Strides{8, 0}), {1, 3}, {0, 0}), Error, "all strides of an array are 0");
+  state.private_("none", View(&one, {3, 0}, Strides{0, 0}));
+  state.private_("single", View(&one, {1, 1}, Strides{0, 0}));
   CHECK_THROWS(Dims(std::vector<int>(9)), Error, "at most 8");
   CHECK_THROWS(Dims(std::numeric_limits<std::uint64_t>::max()), Error, "63 bits");
   CHECK_THROWS(Dims(std::int64_t{1} << 40, std::int64_t{1} << 40).product(), Error, "64 bits");
