@@ -217,12 +217,26 @@ class Object {
   std::vector<T> Read(const Dims &offset, const Dims &shape, const ReadOptions &options) const {
     static_assert(!std::is_same_v<T, bool>,
                   "tsnap: std::vector<bool> has no memory to read into; use read_into");
-    std::vector<T> values(static_cast<std::size_t>(shape.product()));
-    const View<T> view(values.data(), shape);
-    tsnap_array box = detail::ArrayOf(view);
-    detail::SetOffset(box, detail::WithInnerAxes<T>(offset, false), path_.c_str());
-    Read(box, options);
-    return values;
+    return Filled(std::vector<T>(static_cast<std::size_t>(shape.product())),
+                  [&](std::vector<T> &values) {
+                    const View<T> view(values.data(), shape);
+                    tsnap_array box = detail::ArrayOf(view);
+                    detail::SetOffset(box, detail::WithInnerAxes<T>(offset, false), path_.c_str());
+                    Read(box, options);
+                  });
+  }
+
+  // After a timeout a thread that hangs may still write into the memory: that is given up.
+  template <typename Memory, typename Fill>
+  static Memory Filled(Memory memory, Fill &&fill) {
+    auto kept = std::make_unique<Memory>(std::move(memory));
+    try {
+      fill(*kept);
+    } catch (const Timeout &) {
+      (void)kept.release();
+      throw;
+    }
+    return std::move(*kept);
   }
 
   void Read(const tsnap_array &box, const ReadOptions &options) const {
@@ -268,19 +282,20 @@ T Object::get() const {
       std::size_t needed = 0;
       End(tsnap_read_string(handle(), path, nullptr, 0, &needed));
     }
-    std::string value(static_cast<std::size_t>(info_.bytes), '\0');
-    End(tsnap_read_string(handle(), path, value.data(), value.size() + 1, nullptr));
-    return value;
+    return Filled(std::string(static_cast<std::size_t>(info_.bytes), '\0'),
+                  [&](std::string &value) {
+                    End(tsnap_read_string(handle(), path, value.data(), value.size() + 1, nullptr));
+                  });
   } else {
     static_assert(detail::IsByteVector<T>::value,
                   "tsnap: get() reads std::int64_t, double, bool, std::string and std::vector of "
                   "bytes; read() reads arrays");
-    T value;
-    if (type() == ObjectType::bytes) value.resize(static_cast<std::size_t>(info_.bytes));
-    std::size_t size = 0;
-    End(tsnap_read_bytes(handle(), path, value.data(), value.size(), &size));
-    value.resize(size);
-    return value;
+    return Filled(T(type() == ObjectType::bytes ? static_cast<std::size_t>(info_.bytes) : 0),
+                  [&](T &value) {
+                    std::size_t size = 0;
+                    End(tsnap_read_bytes(handle(), path, value.data(), value.size(), &size));
+                    value.resize(size);
+                  });
   }
 }
 
