@@ -15,7 +15,7 @@ module tsnap_states
   public :: tsnap_state_add_bytes, tsnap_state_set_coverage, tsnap_state_set_attribute
   public :: tsnap_state_replicate, tsnap_state_add_stateful, tsnap_state_add_rng
   public :: tsnap_state_remove
-  public :: state_handle, gather_texts, spread_texts
+  public :: state_to_take, state_to_restore, restored
 
   ! A handle: it is never copied, and nothing happens to it when it goes out of scope.
   type :: tsnap_state
@@ -80,6 +80,7 @@ module tsnap_states
     character(:), allocatable :: path
     type(tsnap_state) :: child
     type(held_stateful), pointer :: next => null()
+    logical :: is_taken = .false. ! by the call that is made now; else it is restored
   end type
 
   ! The generator behind random_number, by random_seed.
@@ -330,6 +331,12 @@ contains
     held%child%handle = child
     call held%object%describe(held%child, ierr)
     status = ierr
+    if (status /= TSNAP_OK) return
+    if (held%is_taken) then
+      status = tsnap_fortran_gather_texts(held%child%notes)
+    else
+      call tsnap_fortran_await_texts(held%child%notes)
+    end if
   end function
 
   function held_is_loaded(user) bind(C) result(status)
@@ -386,19 +393,36 @@ contains
     ierr = TSNAP_OK
   end subroutine
 
-  ! For tsnap_contexts.
-  function state_handle(state) result(handle)
+  ! For tsnap_contexts: what C is given as the state. A string that cannot be stored must not keep
+  ! this rank from a call for which the others wait: no state is, which C refuses on all ranks.
+  function state_to_take(state) result(handle)
     type(tsnap_state), intent(in) :: state
     type(c_ptr) :: handle
     handle = state%handle
+    call set_taken(state, .true.)
+    if (tsnap_fortran_gather_texts(state%notes) /= TSNAP_OK) handle = c_null_ptr
   end function
 
-  subroutine gather_texts(state)
+  function state_to_restore(state) result(handle)
     type(tsnap_state), intent(in) :: state
-    call tsnap_fortran_gather_texts(state%notes)
+    type(c_ptr) :: handle
+    handle = state%handle
+    call set_taken(state, .false.)
+    call tsnap_fortran_await_texts(state%notes)
+  end function
+
+  subroutine set_taken(state, is_taken)
+    type(tsnap_state), intent(in) :: state
+    logical, intent(in) :: is_taken
+    type(held_stateful), pointer :: held
+    held => state%first
+    do while (associated(held))
+      held%is_taken = is_taken
+      held => held%next
+    end do
   end subroutine
 
-  subroutine spread_texts(state)
+  subroutine restored(state)
     type(tsnap_state), intent(in) :: state
     call tsnap_fortran_spread_texts(state%notes)
   end subroutine
