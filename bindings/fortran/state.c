@@ -13,6 +13,7 @@ struct tsnap_fortran_note {
   char *text;         /* a string: the variable, which is length bytes long */
   size_t length;
   char *buffer; /* its copy with a NUL: what the state knows */
+  int is_stalled; /* a thread of the library may use the buffer for good */
   char path[];
 };
 
@@ -23,7 +24,8 @@ static tsnap_fortran_note *NewNote(const char *path) {
 }
 
 static void FreeNote(tsnap_fortran_note *note) {
-  if (note != NULL) free(note->buffer);
+  if (note == NULL || note->is_stalled) return;
+  free(note->buffer);
   free(note);
 }
 
@@ -209,6 +211,10 @@ void tsnap_fortran_spread_texts(tsnap_fortran_note *notes) {
     memset(notes->text, ' ', notes->length);
     memcpy(notes->text, notes->buffer, strlen(notes->buffer));
   }
+}
+
+void tsnap_fortran_keep_notes(tsnap_fortran_note *notes) {
+  for (; notes != NULL; notes = notes->next) notes->is_stalled = 1;
 }
 
 void tsnap_fortran_free_notes(tsnap_fortran_note **notes) {

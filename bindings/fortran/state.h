@@ -37,6 +37,8 @@ int32_t tsnap_fortran_gather_texts(tsnap_fortran_note *notes);
 /* Before a restore, and after it into the variables; what is not restored is left as it is. */
 void tsnap_fortran_await_texts(tsnap_fortran_note *notes);
 void tsnap_fortran_spread_texts(tsnap_fortran_note *notes);
+/* After a timeout: those that there are now are never freed. */
+void tsnap_fortran_keep_notes(tsnap_fortran_note *notes);
 void tsnap_fortran_free_notes(tsnap_fortran_note **notes);
 
 #endif

@@ -124,6 +124,7 @@ contains
     type(c_settings), target :: settings
     integer(c_int32_t) :: status
     status = c_tsnap_take(self%handle, to_c(url), state_to_take(state), settings%of_take(options))
+    call taken(state, status)
     call release(settings%held)
     call settle(status, ierr)
   end subroutine
@@ -143,6 +144,7 @@ contains
     if (status == TSNAP_OK) then
       status = c_tsnap_take_async(self%handle, to_c(url), state_to_take(state), &
         settings%of_take(options), request%handle)
+      call taken(state, status)
       if (.not. c_associated(request%handle)) call release(settings%held)
       request%held => settings%held
     end if
@@ -160,7 +162,7 @@ contains
     integer(c_int32_t) :: status
     status = c_tsnap_restore(self%handle, to_c(url), state_to_restore(state), &
       settings%of_restore(options))
-    call restored(state)
+    call restored(state, status)
     call release(settings%held)
     call settle(status, ierr)
   end subroutine

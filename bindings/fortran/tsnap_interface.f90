@@ -628,6 +628,11 @@ module tsnap_interface
       type(c_ptr), value :: notes
     end subroutine
 
+    subroutine tsnap_fortran_keep_notes(notes) bind(C)
+      import
+      type(c_ptr), value :: notes
+    end subroutine
+
     subroutine tsnap_fortran_free_notes(notes) bind(C)
       import
       type(c_ptr), intent(inout) :: notes

@@ -15,7 +15,7 @@ module tsnap_states
   public :: tsnap_state_add_bytes, tsnap_state_set_coverage, tsnap_state_set_attribute
   public :: tsnap_state_replicate, tsnap_state_add_stateful, tsnap_state_add_rng
   public :: tsnap_state_remove
-  public :: state_to_take, state_to_restore, restored
+  public :: state_to_take, state_to_restore, taken, restored
 
   ! A handle: it is never copied, and nothing happens to it when it goes out of scope.
   type :: tsnap_state
@@ -81,6 +81,7 @@ module tsnap_states
     type(tsnap_state) :: child
     type(held_stateful), pointer :: next => null()
     logical :: is_taken = .false. ! by the call that is made now; else it is restored
+    logical :: is_stalled = .false. ! a thread of the library may use its memory for good
   end type
 
   ! The generator behind random_number, by random_seed.
@@ -123,6 +124,7 @@ contains
 
   recursive subroutine free_held(held)
     type(held_stateful), pointer, intent(inout) :: held
+    if (held%is_stalled) return
     call forget(held%child)
     if (held%is_own) deallocate (held%object)
     deallocate (held)
@@ -422,8 +424,25 @@ contains
     end do
   end subroutine
 
-  subroutine restored(state)
+  ! After the call. A thread that hangs may still read or write what C was given: after a timeout
+  ! that is never freed. (Nor does C release what was described.)
+  subroutine taken(state, status)
     type(tsnap_state), intent(in) :: state
+    integer(c_int32_t), intent(in) :: status
+    type(held_stateful), pointer :: held
+    if (status /= TSNAP_E_TIMEOUT) return
+    call tsnap_fortran_keep_notes(state%notes)
+    held => state%first
+    do while (associated(held))
+      held%is_stalled = .true.
+      held => held%next
+    end do
+  end subroutine
+
+  subroutine restored(state, status)
+    type(tsnap_state), intent(in) :: state
+    integer(c_int32_t), intent(in) :: status
     call tsnap_fortran_spread_texts(state%notes)
+    call taken(state, status)
   end subroutine
 end module
