@@ -12,7 +12,7 @@ struct tsnap_fortran_note {
   int64_t item_bytes; /* of a sharded array with boxes */
   char *text;         /* a string: the variable, which is length bytes long */
   size_t length;
-  char *buffer; /* its copy with a NUL: what the state knows */
+  char *buffer;   /* its copy with a NUL: what the state knows */
   int is_stalled; /* a thread of the library may use the buffer for good */
   char path[];
 };
@@ -190,11 +190,12 @@ int32_t tsnap_fortran_gather_texts(tsnap_fortran_note *notes) {
     if (notes->buffer == NULL) continue;
     length = Gather(notes);
     if (memchr(notes->buffer, '\0', length) != NULL)
-      status = tsnap_fortran_fail(TSNAP_E_INVALID,
-                                  "taking %s: the string has the character %zu a NUL, where a text "
-                                  "ends in a snapshot: set the variable, or register such data with "
-                                  "add_bytes",
-                                  notes->path, strlen(notes->buffer) + 1);
+      status =
+          tsnap_fortran_fail(TSNAP_E_INVALID,
+                             "taking %s: the string has the character %zu a NUL, where a text "
+                             "ends in a snapshot: set the variable, or register such data with "
+                             "add_bytes",
+                             notes->path, strlen(notes->buffer) + 1);
   }
   return status;
 }

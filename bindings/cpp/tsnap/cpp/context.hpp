@@ -161,8 +161,8 @@ class Context {
     detail::StateCore &state_core = detail::StateAccess::core(state);
     detail::StateUse use(state_core, nullptr);
     tsnap_request *request = nullptr;
-    const detail::Outcome ended = use.Run(
-        [&] { return tsnap_take_async(handle(), place, state.handle(), &c, &request); });
+    const detail::Outcome ended =
+        use.Run([&] { return tsnap_take_async(handle(), place, state.handle(), &c, &request); });
     if (ended.status != TSNAP_OK) End(texts.Said(ended), state_core, *progress);
     core_->failed_together = false;
     core_->last_request = request;

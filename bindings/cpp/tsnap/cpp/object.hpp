@@ -301,9 +301,8 @@ T Object::get() const {
 
 inline std::optional<std::string> Object::find_attribute(const std::string &name) const {
   const char *value = nullptr;
-  const std::int32_t status =
-      tsnap_snapshot_attribute(handle(), path_.c_str(),
-                               detail::CText(name, "the name of an attribute"), &value);
+  const std::int32_t status = tsnap_snapshot_attribute(
+      handle(), path_.c_str(), detail::CText(name, "the name of an attribute"), &value);
   if (status == TSNAP_E_NOT_FOUND) return std::nullopt;
   detail::Check(status);
   return value;
@@ -311,8 +310,8 @@ inline std::optional<std::string> Object::find_attribute(const std::string &name
 
 inline std::string Object::attribute(const std::string &name) const {
   const char *value = nullptr;
-  detail::Check(tsnap_snapshot_attribute(
-      handle(), path_.c_str(), detail::CText(name, "the name of an attribute"), &value));
+  detail::Check(tsnap_snapshot_attribute(handle(), path_.c_str(),
+                                         detail::CText(name, "the name of an attribute"), &value));
   return value;
 }
 

@@ -73,8 +73,8 @@ class Snapshot {
       : core_(std::make_shared<detail::SnapshotCore>(std::move(config))) {
     detail::CheckVersion();
     const char *place = detail::CText(url.text(), "the place");
-    detail::EndCall(
-        core_->held.Said(tsnap_snapshot_open(place, core_->held.c(), &core_->handle)), {});
+    detail::EndCall(core_->held.Said(tsnap_snapshot_open(place, core_->held.c(), &core_->handle)),
+                    {});
   }
   Snapshot(Snapshot &&) noexcept = default;
   Snapshot &operator=(Snapshot &&other) noexcept {

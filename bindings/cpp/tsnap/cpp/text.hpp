@@ -1,5 +1,5 @@
-// text.hpp - texts for C, which end at their first NUL: one that holds a NUL would be cut there, and
-// is refused.
+// text.hpp - texts for C, which end at their first NUL: one that holds a NUL would be cut there,
+// and is refused.
 #ifndef TSNAP_CPP_TEXT_HPP_
 #define TSNAP_CPP_TEXT_HPP_
 
@@ -23,7 +23,8 @@ struct Outcome {
 inline bool HoldsNul(const std::string &text) { return text.find('\0') != std::string::npos; }
 
 inline std::string NulText(const char *what) {  // without the text, which may be a secret
-  return std::string(what) + " holds a NUL, and a text ends there: only blocks of bytes may hold one";
+  return std::string(what) +
+         " holds a NUL, and a text ends there: only blocks of bytes may hold one";
 }
 
 inline const char *CText(const std::string &text, const char *what) {
