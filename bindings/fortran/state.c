@@ -12,7 +12,8 @@ struct tsnap_fortran_note {
   int64_t item_bytes; /* of a sharded array with boxes */
   char *text;         /* a string: the variable, which is length bytes long */
   size_t length;
-  char *buffer; /* its copy with a NUL: what the state knows */
+  char *buffer;   /* its copy with a NUL: what the state knows */
+  int is_stalled; /* a thread of the library may use the buffer for good */
   char path[];
 };
 
@@ -23,7 +24,8 @@ static tsnap_fortran_note *NewNote(const char *path) {
 }
 
 static void FreeNote(tsnap_fortran_note *note) {
-  if (note != NULL) free(note->buffer);
+  if (note == NULL || note->is_stalled) return;
+  free(note->buffer);
   free(note);
 }
 
@@ -41,11 +43,12 @@ static int32_t AddArray(tsnap_state *state, const char *path, const tsnap_array 
                             path, kind);
 }
 
-static void Gather(const tsnap_fortran_note *note) {
+static size_t Gather(const tsnap_fortran_note *note) {
   size_t length = note->length;
   while (length > 0 && note->text[length - 1] == ' ') length--;
   memcpy(note->buffer, note->text, length);
   note->buffer[length] = '\0';
+  return length;
 }
 
 static int32_t AddText(tsnap_state *state, tsnap_fortran_note **notes, const char *path,
@@ -60,7 +63,7 @@ static int32_t AddText(tsnap_state *state, tsnap_fortran_note **notes, const cha
     FreeNote(note);
     return NoMemory(path);
   }
-  Gather(note);
+  (void)Gather(note); /* it need not be set yet */
   status = tsnap_state_add_string(state, path, kind, note->buffer, note->length + 1);
   if (status != TSNAP_OK) {
     FreeNote(note);
@@ -180,17 +183,39 @@ int32_t tsnap_fortran_remove_object(tsnap_state *state, tsnap_fortran_note **not
   return TSNAP_OK;
 }
 
-void tsnap_fortran_gather_texts(tsnap_fortran_note *notes) {
+int32_t tsnap_fortran_gather_texts(tsnap_fortran_note *notes) {
+  int32_t status = TSNAP_OK;
+  for (; notes != NULL; notes = notes->next) {
+    size_t length;
+    if (notes->buffer == NULL) continue;
+    length = Gather(notes);
+    if (memchr(notes->buffer, '\0', length) != NULL)
+      status =
+          tsnap_fortran_fail(TSNAP_E_INVALID,
+                             "taking %s: the string has the character %zu a NUL, where a text "
+                             "ends in a snapshot: set the variable, or register such data with "
+                             "add_bytes",
+                             notes->path, strlen(notes->buffer) + 1);
+  }
+  return status;
+}
+
+/* No text is without a NUL in length + 1 characters. */
+void tsnap_fortran_await_texts(tsnap_fortran_note *notes) {
   for (; notes != NULL; notes = notes->next)
-    if (notes->buffer != NULL) Gather(notes);
+    if (notes->buffer != NULL) memset(notes->buffer, ' ', notes->length + 1);
 }
 
 void tsnap_fortran_spread_texts(tsnap_fortran_note *notes) {
   for (; notes != NULL; notes = notes->next) {
-    if (notes->buffer == NULL) continue;
+    if (notes->buffer == NULL || memchr(notes->buffer, '\0', notes->length + 1) == NULL) continue;
     memset(notes->text, ' ', notes->length);
     memcpy(notes->text, notes->buffer, strlen(notes->buffer));
   }
+}
+
+void tsnap_fortran_keep_notes(tsnap_fortran_note *notes) {
+  for (; notes != NULL; notes = notes->next) notes->is_stalled = 1;
 }
 
 void tsnap_fortran_free_notes(tsnap_fortran_note **notes) {

@@ -2,7 +2,7 @@
  * state.h - what a Fortran state registers.
  *
  * A string of Fortran ends in blanks and not in NUL, so a state keeps a buffer for each, which is
- * filled before a take or restore, and read after a restore. Of sharded arrays it remembers how
+ * filled before a take, and read after a restore. Of sharded arrays it remembers how
  * large an element is: a fill item that is not of their type would be read past its end.
  */
 #ifndef TSNAP_FORTRAN_STATE_H_
@@ -32,9 +32,13 @@ int32_t tsnap_fortran_set_coverage(tsnap_state *state, tsnap_fortran_note *notes
 int32_t tsnap_fortran_remove_object(tsnap_state *state, tsnap_fortran_note **notes,
                                     const char *path);
 
-/* All strings, from the variables and back into them. */
-void tsnap_fortran_gather_texts(tsnap_fortran_note *notes);
+/* All strings, from the variables for a take; TSNAP_E_INVALID for one with a NUL in it. */
+int32_t tsnap_fortran_gather_texts(tsnap_fortran_note *notes);
+/* Before a restore, and after it into the variables; what is not restored is left as it is. */
+void tsnap_fortran_await_texts(tsnap_fortran_note *notes);
 void tsnap_fortran_spread_texts(tsnap_fortran_note *notes);
+/* After a timeout: those that there are now are never freed. */
+void tsnap_fortran_keep_notes(tsnap_fortran_note *notes);
 void tsnap_fortran_free_notes(tsnap_fortran_note **notes);
 
 #endif

@@ -123,8 +123,8 @@ contains
     integer, optional, intent(out) :: ierr
     type(c_settings), target :: settings
     integer(c_int32_t) :: status
-    call gather_texts(state)
-    status = c_tsnap_take(self%handle, to_c(url), state_handle(state), settings%of_take(options))
+    status = c_tsnap_take(self%handle, to_c(url), state_to_take(state), settings%of_take(options))
+    call taken(state, status)
     call release(settings%held)
     call settle(status, ierr)
   end subroutine
@@ -142,9 +142,9 @@ contains
     status = may_open(request%handle, &
       'this request still belongs to another take: free it first, or use another one')
     if (status == TSNAP_OK) then
-      call gather_texts(state)
-      status = c_tsnap_take_async(self%handle, to_c(url), state_handle(state), &
+      status = c_tsnap_take_async(self%handle, to_c(url), state_to_take(state), &
         settings%of_take(options), request%handle)
+      call taken(state, status)
       if (.not. c_associated(request%handle)) call release(settings%held)
       request%held => settings%held
     end if
@@ -160,10 +160,9 @@ contains
     integer, optional, intent(out) :: ierr
     type(c_settings), target :: settings
     integer(c_int32_t) :: status
-    call gather_texts(state) ! what is not restored stays as it is
-    status = c_tsnap_restore(self%handle, to_c(url), state_handle(state), &
+    status = c_tsnap_restore(self%handle, to_c(url), state_to_restore(state), &
       settings%of_restore(options))
-    call spread_texts(state)
+    call restored(state, status)
     call release(settings%held)
     call settle(status, ierr)
   end subroutine

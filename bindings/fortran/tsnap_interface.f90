@@ -612,12 +612,23 @@ module tsnap_interface
       integer(c_int32_t) :: status
     end function
 
-    subroutine tsnap_fortran_gather_texts(notes) bind(C)
+    function tsnap_fortran_gather_texts(notes) bind(C) result(status)
+      import
+      type(c_ptr), value :: notes
+      integer(c_int32_t) :: status
+    end function
+
+    subroutine tsnap_fortran_await_texts(notes) bind(C)
       import
       type(c_ptr), value :: notes
     end subroutine
 
     subroutine tsnap_fortran_spread_texts(notes) bind(C)
+      import
+      type(c_ptr), value :: notes
+    end subroutine
+
+    subroutine tsnap_fortran_keep_notes(notes) bind(C)
       import
       type(c_ptr), value :: notes
     end subroutine

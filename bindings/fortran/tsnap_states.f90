@@ -15,7 +15,7 @@ module tsnap_states
   public :: tsnap_state_add_bytes, tsnap_state_set_coverage, tsnap_state_set_attribute
   public :: tsnap_state_replicate, tsnap_state_add_stateful, tsnap_state_add_rng
   public :: tsnap_state_remove
-  public :: state_handle, gather_texts, spread_texts
+  public :: state_to_take, state_to_restore, taken, restored
 
   ! A handle: it is never copied, and nothing happens to it when it goes out of scope.
   type :: tsnap_state
@@ -80,6 +80,8 @@ module tsnap_states
     character(:), allocatable :: path
     type(tsnap_state) :: child
     type(held_stateful), pointer :: next => null()
+    logical :: is_taken = .false. ! by the call that is made now; else it is restored
+    logical :: is_stalled = .false. ! a thread of the library may use its memory for good
   end type
 
   ! The generator behind random_number, by random_seed.
@@ -122,6 +124,7 @@ contains
 
   recursive subroutine free_held(held)
     type(held_stateful), pointer, intent(inout) :: held
+    if (held%is_stalled) return
     call forget(held%child)
     if (held%is_own) deallocate (held%object)
     deallocate (held)
@@ -330,6 +333,12 @@ contains
     held%child%handle = child
     call held%object%describe(held%child, ierr)
     status = ierr
+    if (status /= TSNAP_OK) return
+    if (held%is_taken) then
+      status = tsnap_fortran_gather_texts(held%child%notes)
+    else
+      call tsnap_fortran_await_texts(held%child%notes)
+    end if
   end function
 
   function held_is_loaded(user) bind(C) result(status)
@@ -386,20 +395,54 @@ contains
     ierr = TSNAP_OK
   end subroutine
 
-  ! For tsnap_contexts.
-  function state_handle(state) result(handle)
+  ! For tsnap_contexts: what C is given as the state. A string that cannot be stored must not keep
+  ! this rank from a call for which the others wait: no state is, which C refuses on all ranks.
+  function state_to_take(state) result(handle)
     type(tsnap_state), intent(in) :: state
     type(c_ptr) :: handle
     handle = state%handle
+    call set_taken(state, .true.)
+    if (tsnap_fortran_gather_texts(state%notes) /= TSNAP_OK) handle = c_null_ptr
   end function
 
-  subroutine gather_texts(state)
+  function state_to_restore(state) result(handle)
     type(tsnap_state), intent(in) :: state
-    call tsnap_fortran_gather_texts(state%notes)
+    type(c_ptr) :: handle
+    handle = state%handle
+    call set_taken(state, .false.)
+    call tsnap_fortran_await_texts(state%notes)
+  end function
+
+  subroutine set_taken(state, is_taken)
+    type(tsnap_state), intent(in) :: state
+    logical, intent(in) :: is_taken
+    type(held_stateful), pointer :: held
+    held => state%first
+    do while (associated(held))
+      held%is_taken = is_taken
+      held => held%next
+    end do
   end subroutine
 
-  subroutine spread_texts(state)
+  ! After the call. A thread that hangs may still read or write what C was given: after a timeout
+  ! that is never freed. (Nor does C release what was described.)
+  subroutine taken(state, status)
     type(tsnap_state), intent(in) :: state
+    integer(c_int32_t), intent(in) :: status
+    type(held_stateful), pointer :: held
+    if (status /= TSNAP_E_TIMEOUT) return
+    call tsnap_fortran_keep_notes(state%notes)
+    held => state%first
+    do while (associated(held))
+      held%is_stalled = .true.
+      held => held%next
+    end do
+  end subroutine
+
+  subroutine restored(state, status)
+    type(tsnap_state), intent(in) :: state
+    integer(c_int32_t), intent(in) :: status
     call tsnap_fortran_spread_texts(state%notes)
+    call taken(state, status)
   end subroutine
 end module

@@ -156,6 +156,47 @@ void NewRanksGetWhatGrew() {
   CHECK(engine == fresh);
 }
 
+// Ranks that the snapshot lacks, and that are to be left, keep what they hold now and not what they held at the registration.
+void NewRanksThatAreLeft() {
+  const Place place;
+  const std::string url = place / "snap";
+  bool flag = false;
+  std::vector<std::byte> block(3, std::byte{1});
+  State state;
+  state.private_("flag", flag);
+  state.private_bytes("block", block);
+  {
+    const Some some(2);
+    if (some.comm != MPI_COMM_NULL) open_context(some.comm, Quick()).take(url, state);
+  }
+  flag = true;
+  block.assign(3, std::byte{2});
+  Context context = open_context(MPI_COMM_WORLD, Quick());
+  RestoreOptions options;
+  options.new_ranks = NewRanks::leave;
+  context.restore(url, state, options);
+  CHECK(flag == (world_rank >= 2) && block == std::vector<std::byte>(3, std::byte(world_rank < 2 ? 1 : 2)));
+}
+
+// The place or metadata of one rank cannot be passed on: the call fails on all ranks, and none waits.
+void TextOfOneRankIsAllRanksFailure() {
+  const Place place;
+  std::string url = place / "snap";
+  TakeOptions options;
+  State state;
+  Config config = Quick();
+  if (world_rank == 1) config.s3_region = std::string("a\0b", 3);
+  CHECK_THROWS(open_context(MPI_COMM_WORLD, config), Error, world_rank == 1 ? "the s3_region holds a NUL" : "rank 1");
+  Context context = open_context(MPI_COMM_WORLD, Quick());
+  options.metadata = world_rank == 2 ? std::string("a\0b", 3) : std::string();
+  CHECK_THROWS(context.take(url, state, options), Error, world_rank == 2 ? "the metadata holds a NUL" : "rank 2");
+  if (world_rank == 3) url.append(std::string("\0b", 2));
+  CHECK_THROWS(context.take(url, state), Error, world_rank == 3 ? "the place holds a NUL" : "rank 3");
+  CHECK_THROWS(context.open_snapshot(url), Error, world_rank == 3 ? "the place holds a NUL" : "rank 3");
+  context.take(place / "snap", state);
+  CHECK(Snapshot(place / "snap").info().world_size == 4);
+}
+
 struct OnFire : std::runtime_error {
   OnFire() : std::runtime_error("the disk of rank 2 is on fire") {}
 };
@@ -254,6 +295,8 @@ int main(int argc, char** argv) {
   const int status = RunCase(argc, argv,
                              {{"restores_on_any_number_of_ranks", RestoresOnAnyNumber},
                               {"new_ranks_get_what_grew", NewRanksGetWhatGrew},
+                              {"new_ranks_that_are_left_stay_as_they_are", NewRanksThatAreLeft},
+                              {"text_of_one_rank_is_all_ranks_failure", TextOfOneRankIsAllRanksFailure},
                               {"exception_of_one_rank_is_all_ranks_failure", ExceptionOfOneRankIsAllRanksFailure},
                               {"all_leave_together", AllLeaveTogether},
                               {"nobody_waits_for_one_that_leaves", NobodyWaitsForOneThatLeaves},

@@ -273,6 +273,45 @@ void StringsGrowInPartsAsWell() {
   CHECK(Snapshot("mem://parts").contains("0/outer/inner/text"));
 }
 
+// What was changed since the registration, and is not in the snapshot, stays as it is: here the state of the registration is stale.
+void WhatIsNotRestoredStaysAsItIs() {
+  bool flag = false, in_part = false;
+  std::string text = "short", stored = "stored";
+  std::vector<std::byte> block(4, std::byte{1}), shrunk(9, std::byte{2});
+  State state, other;
+  other.replicated("stored", stored);
+  other.private_bytes("shrunk", shrunk);
+  Context context = Context::self();
+  context.take("mem://other", other);
+  state.replicated("flag", flag);
+  state.private_("text", text);
+  state.replicated_bytes("block", block);
+  state.stateful("part", [&](State& part) { part.private_("flag", in_part); });
+  state.replicated("stored", stored);
+  flag = in_part = true;
+  text = std::string("a\0b", 3);
+  block.assign(4, std::byte{7});
+  stored.clear();
+  RestoreOptions loose;
+  loose.strict = false;
+  context.restore("mem://other", state, loose);
+  CHECK(flag && in_part && text == std::string("a\0b", 3) && block == std::vector<std::byte>(4, std::byte{7}) && stored == "stored");
+
+  // The size that a restore has told before it failed is not the one of the next.
+  double wrong = 0;
+  State fails;
+  fails.private_bytes("shrunk", shrunk);
+  fails.replicated("stored", wrong);
+  shrunk.clear();
+  CHECK_THROWS(context.restore("mem://other", fails), Mismatch, "stored");
+  fails.remove("stored");
+  State empty;
+  context.take("mem://empty", empty);
+  shrunk.assign(9, std::byte{5});
+  context.restore("mem://empty", fails, loose);
+  CHECK(shrunk == std::vector<std::byte>(9, std::byte{5}));
+}
+
 void NulInAStringIsRefused() {
   std::string text("a\0b", 3);
   State state;
@@ -282,6 +321,48 @@ void NulInAStringIsRefused() {
   text = "good";
   context.take("mem://nul", state);   // and the state is as it was before
   CHECK(Snapshot("mem://nul").size() == 1);
+}
+
+// C would cut them there, and "a" is another path than "a\0b".
+void NulInATextIsRefused() {
+  const std::string nul("a\0b", 3);
+  std::vector<double> values(2);
+  std::string text;
+  std::mt19937 engine;
+  State state;
+  CHECK_THROWS(state.private_(nul, values), Error, "the path holds a NUL");
+  CHECK_THROWS(state.private_(nul, text), Error, "the path holds a NUL");
+  CHECK_THROWS(state.replicated(nul, grow(values)), Error, "the path holds a NUL");
+  CHECK_THROWS(state.private_bytes(nul, text), Error, "the path holds a NUL");
+  CHECK_THROWS(state.sharded(nul, values, {2}, {0}), Error, "the path holds a NUL");
+  CHECK_THROWS((state.rng(nul, engine), 0), Error, "the path holds a NUL");
+  CHECK_THROWS((state.replicate(nul), 0), Error, "the glob holds a NUL");
+  CHECK_THROWS((state.remove(nul), 0), Error, "the path holds a NUL");
+  state.private_("a", values);
+  CHECK_THROWS(state.attribute("a", "units", nul), Error, "the value of an attribute holds a NUL");
+  CHECK_THROWS(state.attribute("a", nul, "m"), Error, "the name of an attribute holds a NUL");
+  Context context = Context::self();
+  const std::string place("mem://texts\0more", 16);
+  TakeOptions options;
+  options.metadata = nul;
+  CHECK_THROWS(context.take("mem://texts", state, options), Error, "the metadata holds a NUL");
+  CHECK_THROWS(context.take_async("mem://texts", state, options), Error, "the metadata holds a NUL");
+  CHECK_THROWS(context.take(place, state), Error, "the place holds a NUL");
+  CHECK_THROWS(context.take_async(place, state), Error, "the place holds a NUL");
+  context.take("mem://texts", state);   // which the calls before have not made
+  CHECK_THROWS(context.restore(place, state), Error, "the place holds a NUL");
+  CHECK_THROWS(context.open_snapshot(place), Error, "the place holds a NUL");
+  CHECK_THROWS(Snapshot{place}, Error, "the place holds a NUL");
+  CHECK_THROWS((tsnap::remove(place), 0), Error, "the place holds a NUL");
+  CHECK_THROWS(tsnap::gc(place), Error, "the place holds a NUL");
+  CHECK_THROWS(tsnap::copy("mem://texts", place), Error, "the place holds a NUL");
+  const Snapshot snapshot("mem://texts");
+  CHECK_THROWS(snapshot[std::string("0/a\0b", 5)], Error, "the path holds a NUL");
+  CHECK_THROWS(snapshot["0/a"].find_attribute(nul), Error, "the name of an attribute holds a NUL");
+  Config config;
+  config.s3_secret_key = nul;
+  CHECK_THROWS(Context::self(config), Error, "the s3_secret_key holds a NUL");
+  CHECK_THROWS(Snapshot("mem://texts", config), Error, "the s3_secret_key holds a NUL");
 }
 
 template <typename Engine>
@@ -377,6 +458,12 @@ void ViewsCheckTheirShapes() {
   CHECK_THROWS(View(values.data(), {2, 3}, Strides{3}), Error, "not as many strides");
   CHECK_THROWS(View(values, {2, 3}).box({1, 0}, {2, 3}), Error, "not inside of a view");
   CHECK_THROWS(View(values, {2, 3}).interior(2), Error, "not inside of a view");
+  double one = 5;
+  State state;
+  CHECK_THROWS(state.private_("one", View(&one, {3}, Strides{0})), Error, "all strides of an array are 0");
+  CHECK_THROWS(state.sharded("one", View(&one, {1, 3}, Strides{8, 0}), {1, 3}, {0, 0}), Error, "all strides of an array are 0");
+  state.private_("none", View(&one, {3, 0}, Strides{0, 0}));
+  state.private_("single", View(&one, {1, 1}, Strides{0, 0}));
   CHECK_THROWS(Dims(std::vector<int>(9)), Error, "at most 8");
   CHECK_THROWS(Dims(std::numeric_limits<std::uint64_t>::max()), Error, "63 bits");
   CHECK_THROWS(Dims(std::int64_t{1} << 40, std::int64_t{1} << 40).product(), Error, "64 bits");
@@ -398,7 +485,9 @@ int main(int argc, char** argv) {
                   {"sharded_boxes_and_their_coverage", ShardedBoxes},
                   {"strings_and_bytes_grow", StringsAndBytesGrow},
                   {"strings_grow_in_parts_as_well", StringsGrowInPartsAsWell},
+                  {"what_is_not_restored_stays_as_it_is", WhatIsNotRestoredStaysAsItIs},
                   {"nul_in_a_string_is_refused", NulInAStringIsRefused},
+                  {"nul_in_a_text_is_refused", NulInATextIsRefused},
                   {"every_engine_goes_on", EveryEngineGoesOn},
                   {"generator_of_all_ranks_is_stored_once", GeneratorOfAllRanks},
                   {"states_are_moved_replaced_and_emptied", StatesAreMovedReplacedAndEmptied},

@@ -27,6 +27,7 @@ program ranks
   case ('elastic'); call elastic()
   case ('together'); call together()
   case ('multiple', 'funneled'); call background()
+  case ('nul_of_one_rank'); call nul_of_one_rank()
   case ('missing_rank'); call missing_rank()
   case ('stops'); call stops()
   case ('stops_alone'); call stops_alone()
@@ -220,6 +221,23 @@ contains
     call MPI_Barrier(MPI_COMM_WORLD)
     call end_case()
     call MPI_Abort(MPI_COMM_WORLD, 0)
+  end subroutine
+
+  ! One rank's string has a NUL: the take fails on all ranks, and the next one goes well.
+  subroutine nul_of_one_rank()
+    character(len=6), target :: title
+    call state%add('title', title, TSNAP_PRIVATE)
+    title = 'good'
+    if (rank == 1) title(3:3) = achar(0)
+    call tsnap_context_open(context, MPI_COMM_WORLD)
+    call context%take(url, state, ierr=ierr)
+    call expect_status(ierr, TSNAP_E_INVALID, 'a NUL of one rank')
+    if (rank == 1) call expect_message('taking title: the string has the character 3 a NUL')
+    if (rank /= 1) call expect_message('rank 1')
+    title = 'good'
+    call context%take(url, state, ierr=ierr)
+    call expect_status(ierr, TSNAP_OK, 'without it')
+    call context%close()
   end subroutine
 
   ! A failure of one rank alone, before there is a context; the others wait for it.

@@ -84,6 +84,8 @@ program states
   select case (chosen_case())
   case ('scalars'); call scalars()
   case ('strings'); call strings()
+  case ('nul_in_strings'); call nul_in_strings()
+  case ('missing_strings'); call missing_strings()
   case ('bytes'); call blocks_of_bytes()
   case ('statefuls'); call statefuls()
   case ('random_numbers'); call random_numbers()
@@ -200,6 +202,53 @@ contains
     call context%restore(url, state, ierr=ierr)
     call expect_status(ierr, TSNAP_E_MISMATCH, 'a variable that is too short')
     call check(two == 'de', 'is left alone')
+  end subroutine
+
+  ! A text of a snapshot ends at a NUL: what has one would be cut, and is refused at the take, in parts as well. It may be there before.
+  subroutine nul_in_strings()
+    character(len=6), target :: title
+    type(mesh), target :: plate
+    type(tsnap_request) :: request
+    integer :: ierr
+    title = 'ab' // achar(0) // 'cd'
+    call state%add('title', title, TSNAP_REPLICATED)
+    call context%take(url, state, ierr=ierr)
+    call expect_status(ierr, TSNAP_E_INVALID, 'a NUL')
+    call expect_message('taking title: the string has the character 3 a NUL')
+    call context%take_async(url, state, request, ierr=ierr)
+    call expect_status(ierr, TSNAP_E_INVALID, 'a NUL in the background')
+    title = 'abcd'
+    call state%add_stateful('plate', plate)
+    plate%name = achar(0)
+    call context%take(url, state, ierr=ierr)
+    call expect_status(ierr, TSNAP_E_CALLBACK, 'a NUL in a part')
+    call expect_message('taking name: the string has the character 1 a NUL')
+    plate%name = 'steel'
+    call context%take(url, state)
+    title = achar(0)
+    plate%name = 'a' // achar(0)
+    call context%restore(url, state)
+    call check(title == 'abcd' .and. plate%name == 'steel', 'a NUL is in nobody''s way at a restore')
+  end subroutine
+
+  ! Neither cut nor padded anew.
+  subroutine missing_strings()
+    character(len=6), target :: title, stored
+    type(mesh), target :: plate
+    integer :: ierr
+    stored = 'stored'
+    call state%add('stored', stored, TSNAP_REPLICATED)
+    call context%take(url, state)
+    call state%add('title', title, TSNAP_PRIVATE)
+    call state%add_stateful('plate', plate)
+    title = 'ab' // achar(0) // 'cd'
+    plate%name = 'x' // achar(0) // 'y'
+    stored = ' '
+    call context%restore(url, state, tsnap_restore_options(strict=TSNAP_OFF), ierr)
+    call expect_status(ierr, TSNAP_OK, 'a restore that is not strict')
+    call check(title == 'ab' // achar(0) // 'cd', 'what is missing is left alone')
+    call check(plate%name == 'x' // achar(0) // 'y', 'in a part as well')
+    call check(stored == 'stored', 'what is there is restored')
   end subroutine
 
   subroutine blocks_of_bytes()

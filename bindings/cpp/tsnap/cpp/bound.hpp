@@ -23,6 +23,7 @@
 
 #include <tsnap/cpp/config.hpp>
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/text.hpp>
 #include <tsnap/cpp/view.hpp>
 
 namespace tsnap::detail {
@@ -90,6 +91,9 @@ class Bound {
   virtual std::int32_t Add(tsnap_state *state) = 0;
   virtual bool Moved() const = 0;  // since it was added
   virtual void BeforeTake() {}
+  // Before a restore as well: Restored() comes also for what is not in the snapshot, and must leave
+  // it as it is now.
+  virtual void Gather() {}
   virtual void MakeRoom(const tsnap_object_info &stored) { (void)stored; }
   virtual void Restored() {}
 
@@ -104,11 +108,11 @@ class BoundBool final : public Bound {
   BoundBool(std::string path, std::int32_t kind, bool *value)
       : Bound(std::move(path), kind), value_(value) {}
   std::int32_t Add(tsnap_state *state) override {
-    c_ = *value_ ? 1 : 0;
+    Gather();
     return tsnap_state_add_bool(state, path().c_str(), kind(), &c_);
   }
   bool Moved() const override { return false; }
-  void BeforeTake() override { c_ = *value_ ? 1 : 0; }
+  void Gather() override { c_ = *value_ ? 1 : 0; }
   void Restored() override { *value_ = c_ != 0; }
 
  private:
@@ -127,16 +131,22 @@ class BoundString final : public Bound {
   }
   bool Moved() const override { return data_ != text_->data() || size_ != text_->size(); }
   void BeforeTake() override {
-    if (text_->find('\0') != std::string::npos)
+    if (HoldsNul(*text_))
       ThrowInvalid("the string '" + path() + "' holds a NUL: register it as bytes");
   }
+  void Gather() override { holds_nul_ = HoldsNul(*text_); }
   void MakeRoom(const tsnap_object_info &stored) override {
-    if (stored.type == TSNAP_OBJECT_STRING) text_->resize(static_cast<std::size_t>(stored.bytes));
+    if (stored.type != TSNAP_OBJECT_STRING) return;
+    text_->resize(static_cast<std::size_t>(stored.bytes));
+    holds_nul_ = false;  // but for those that fill the room
   }
-  void Restored() override { text_->resize(std::strlen(text_->c_str())); }
+  void Restored() override {
+    if (!holds_nul_) text_->resize(std::strlen(text_->c_str()));
+  }
 
  private:
   std::string *text_;
+  bool holds_nul_ = false;
   char *data_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -154,10 +164,11 @@ class BoundBytes final : public Bound {
   bool Moved() const override {
     return data_ != container_->data() || capacity_ != container_->size();
   }
-  void BeforeTake() override { size_ = container_->size(); }
+  void Gather() override { size_ = container_->size(); }
   void MakeRoom(const tsnap_object_info &stored) override {
-    if (stored.type == TSNAP_OBJECT_BYTES)
-      container_->resize(static_cast<std::size_t>(stored.bytes));
+    if (stored.type != TSNAP_OBJECT_BYTES) return;
+    container_->resize(static_cast<std::size_t>(stored.bytes));
+    Gather();
   }
   void Restored() override { container_->resize(size_); }
 
@@ -260,6 +271,7 @@ struct StateCore {
  private:
   void Prepare(Bound &one) {
     Lookup *stored = root().lookup;
+    one.Gather();
     if (stored == nullptr) {
       one.BeforeTake();
       return;

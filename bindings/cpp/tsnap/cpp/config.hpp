@@ -20,6 +20,7 @@
 #include <utility>
 
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/text.hpp>
 
 namespace tsnap {
 
@@ -133,28 +134,31 @@ class HeldConfig {
       c_.log = Log;
       c_.log_user = this;
     }
-    c_.s3_endpoint = TextOrNull(config_.s3_endpoint);
-    c_.s3_region = TextOrNull(config_.s3_region);
-    c_.s3_access_key = TextOrNull(config_.s3_access_key);
-    c_.s3_secret_key = TextOrNull(config_.s3_secret_key);
-    c_.s3_session_token = TextOrNull(config_.s3_session_token);
-    c_.ca_file = TextOrNull(config_.ca_file);
+    c_.s3_endpoint = TextOrNull(config_.s3_endpoint, "the s3_endpoint");
+    c_.s3_region = TextOrNull(config_.s3_region, "the s3_region");
+    c_.s3_access_key = TextOrNull(config_.s3_access_key, "the s3_access_key");
+    c_.s3_secret_key = TextOrNull(config_.s3_secret_key, "the s3_secret_key");
+    c_.s3_session_token = TextOrNull(config_.s3_session_token, "the s3_session_token");
+    c_.ca_file = TextOrNull(config_.ca_file, "the ca_file");
     c_.staging_prefault_bytes = config_.staging_prefault_bytes;
-    c_.trace = TextOrNull(trace_);
+    c_.trace = TextOrNull(trace_, "the trace");
     if (config_.event) {
       c_.event = Tell;
       c_.event_user = this;
     }
+    if (texts_.refused()) c_.struct_size = 0;  // which every call refuses
   }
   HeldConfig(const HeldConfig &) = delete;
   HeldConfig &operator=(const HeldConfig &) = delete;
 
   const tsnap_config *c() const noexcept { return &c_; }
   Trap &trap() noexcept { return trap_; }
+  // Of a call that was given the config: with what is wrong with that.
+  Outcome Said(Outcome ended) const { return texts_.Said(std::move(ended)); }
 
  private:
-  static const char *TextOrNull(const std::string &text) {
-    return text.empty() ? nullptr : text.c_str();
+  const char *TextOrNull(const std::string &text, const char *what) {
+    return text.empty() ? nullptr : texts_.Pass(text, what);
   }
 
   static void Log(std::int32_t level, const char *message, void *user) {
@@ -180,16 +184,9 @@ class HeldConfig {
 
   Config config_;
   std::string trace_;
+  CallTexts texts_;
   tsnap_config c_ = TSNAP_CONFIG_INIT;
   Trap trap_;
-};
-
-// How a call ended: made right after it, before another call changes the text.
-struct Outcome {
-  Outcome(std::int32_t call_status)
-      : status(call_status), text(call_status == TSNAP_OK ? "" : tsnap_last_error()) {}
-  std::int32_t status;
-  std::string text;
 };
 
 // Throws the failure of a call, with what a callback of this rank threw; or, after success, what a

@@ -24,6 +24,7 @@
 #include <tsnap/cpp/request.hpp>
 #include <tsnap/cpp/snapshot.hpp>
 #include <tsnap/cpp/state.hpp>
+#include <tsnap/cpp/text.hpp>
 
 namespace tsnap {
 
@@ -141,24 +142,28 @@ class Context {
   // Takes a snapshot of the state at url: it exists when this returns.
   void take(const Url &url, State &state, const TakeOptions &options = {}) {
     detail::HeldProgress progress(options.progress);
-    const tsnap_take_options c = ToC(options, progress);
+    detail::CallTexts texts;
+    const char *place = texts.Pass(url.text(), "the place");
+    const tsnap_take_options c = ToC(options, progress, texts);
     detail::StateCore &state_core = detail::StateAccess::core(state);
     detail::StateUse use(state_core, nullptr);
     const detail::Outcome ended =
-        use.Run([&] { return tsnap_take(handle(), url.c_str(), state.handle(), &c); });
-    End(ended, state_core, progress);
+        use.Run([&] { return tsnap_take(handle(), place, state.handle(), &c); });
+    End(texts.Said(ended), state_core, progress);
   }
 
   // Begins a take; when this returns, the state's memory may change.
   Request take_async(const Url &url, State &state, const TakeOptions &options = {}) {
     auto progress = std::make_unique<detail::HeldProgress>(options.progress);
-    const tsnap_take_options c = ToC(options, *progress);
+    detail::CallTexts texts;
+    const char *place = texts.Pass(url.text(), "the place");
+    const tsnap_take_options c = ToC(options, *progress, texts);
     detail::StateCore &state_core = detail::StateAccess::core(state);
     detail::StateUse use(state_core, nullptr);
     tsnap_request *request = nullptr;
-    const detail::Outcome ended = use.Run(
-        [&] { return tsnap_take_async(handle(), url.c_str(), state.handle(), &c, &request); });
-    if (ended.status != TSNAP_OK) End(ended, state_core, *progress);
+    const detail::Outcome ended =
+        use.Run([&] { return tsnap_take_async(handle(), place, state.handle(), &c, &request); });
+    if (ended.status != TSNAP_OK) End(texts.Said(ended), state_core, *progress);
     core_->failed_together = false;
     core_->last_request = request;
     return Request(core_, request, std::move(progress));
@@ -168,6 +173,8 @@ class Context {
   // report(), also when this throws.
   Report restore(const Url &url, State &state, const RestoreOptions &options = {}) {
     detail::HeldProgress progress(options.progress);
+    detail::CallTexts texts;
+    const char *place = texts.Pass(url.text(), "the place");
     tsnap_restore_options c = TSNAP_RESTORE_OPTIONS_INIT;
     c.strict = detail::Switch(options.strict);
     c.new_ranks = static_cast<std::int32_t>(options.new_ranks);
@@ -176,13 +183,13 @@ class Context {
     c.cuda_stream = options.cuda_stream;
     progress.Put(c);
     detail::StateCore &state_core = detail::StateAccess::core(state);
-    detail::Lookup lookup(url.c_str(), core_ ? core_->held.c() : nullptr,
+    detail::Lookup lookup(place, core_ ? core_->held.c() : nullptr,
                           core_ ? core_->last_request : nullptr, rank(),
                           options.new_ranks == NewRanks::copy_rank_0);
     detail::StateUse use(state_core, &lookup);
     const detail::Outcome ended =
-        use.Run([&] { return tsnap_restore(handle(), url.c_str(), state.handle(), &c); });
-    End(ended, state_core, progress);
+        use.Run([&] { return tsnap_restore(handle(), place, state.handle(), &c); });
+    End(texts.Said(ended), state_core, progress);
     return report();
   }
 
@@ -225,9 +232,11 @@ class Context {
   // Opens a snapshot on all ranks: its record is read once. It must be closed before this is.
   Snapshot open_snapshot(const Url &url) {
     tsnap_snapshot *snapshot = nullptr;
-    const std::int32_t status = tsnap_snapshot_open_all(handle(), url.c_str(), &snapshot);
-    if (status != TSNAP_E_BUSY && core_) core_->failed_together = status != TSNAP_OK;
-    detail::Check(status);
+    detail::CallTexts texts;
+    const char *place = texts.Pass(url.text(), "the place");
+    const detail::Outcome ended = tsnap_snapshot_open_all(handle(), place, &snapshot);
+    if (ended.status != TSNAP_E_BUSY && core_) core_->failed_together = ended.status != TSNAP_OK;
+    detail::EndCall(texts.Said(ended), {});
     return detail::SnapshotAccess::Adopt(snapshot);
   }
 
@@ -246,10 +255,11 @@ class Context {
     detail::CheckVersion();
     core_->rank = rank;
     core_->ranks = ranks;
-    detail::Check(open(core_->held.c(), &core_->handle));
+    detail::EndCall(core_->held.Said(open(core_->held.c(), &core_->handle)), {});
   }
 
-  static tsnap_take_options ToC(const TakeOptions &options, detail::HeldProgress &progress) {
+  static tsnap_take_options ToC(const TakeOptions &options, detail::HeldProgress &progress,
+                                detail::CallTexts &texts) {
     tsnap_take_options c = TSNAP_TAKE_OPTIONS_INIT;
     c.overwrite = detail::Switch(options.overwrite);
     c.codec = static_cast<std::int32_t>(options.codec);
@@ -257,7 +267,10 @@ class Context {
     c.sync = detail::Switch(options.sync);
     c.chunk_bytes = options.chunk_bytes;
     c.slab_bytes = options.slab_bytes;
-    if (!options.metadata.empty()) c.metadata = options.metadata.c_str();
+    if (!options.metadata.empty()) {
+      c.metadata = texts.Pass(options.metadata, "the metadata");
+      if (c.metadata == nullptr) c.struct_size = 0;  // which C refuses
+    }
     c.device_staging = detail::Switch(options.device_staging);
     c.cuda_stream = options.cuda_stream;
     progress.Put(c);

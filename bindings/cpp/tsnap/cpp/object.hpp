@@ -22,6 +22,7 @@
 #include <tsnap/cpp/config.hpp>
 #include <tsnap/cpp/dtype.hpp>
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/text.hpp>
 #include <tsnap/cpp/view.hpp>
 
 namespace tsnap {
@@ -216,12 +217,26 @@ class Object {
   std::vector<T> Read(const Dims &offset, const Dims &shape, const ReadOptions &options) const {
     static_assert(!std::is_same_v<T, bool>,
                   "tsnap: std::vector<bool> has no memory to read into; use read_into");
-    std::vector<T> values(static_cast<std::size_t>(shape.product()));
-    const View<T> view(values.data(), shape);
-    tsnap_array box = detail::ArrayOf(view);
-    detail::SetOffset(box, detail::WithInnerAxes<T>(offset, false), path_.c_str());
-    Read(box, options);
-    return values;
+    return Filled(std::vector<T>(static_cast<std::size_t>(shape.product())),
+                  [&](std::vector<T> &values) {
+                    const View<T> view(values.data(), shape);
+                    tsnap_array box = detail::ArrayOf(view);
+                    detail::SetOffset(box, detail::WithInnerAxes<T>(offset, false), path_.c_str());
+                    Read(box, options);
+                  });
+  }
+
+  // After a timeout a thread that hangs may still write into the memory: that is given up.
+  template <typename Memory, typename Fill>
+  static Memory Filled(Memory memory, Fill &&fill) {
+    auto kept = std::make_unique<Memory>(std::move(memory));
+    try {
+      fill(*kept);
+    } catch (const Timeout &) {
+      (void)kept.release();
+      throw;
+    }
+    return std::move(*kept);
   }
 
   void Read(const tsnap_array &box, const ReadOptions &options) const {
@@ -267,26 +282,27 @@ T Object::get() const {
       std::size_t needed = 0;
       End(tsnap_read_string(handle(), path, nullptr, 0, &needed));
     }
-    std::string value(static_cast<std::size_t>(info_.bytes), '\0');
-    End(tsnap_read_string(handle(), path, value.data(), value.size() + 1, nullptr));
-    return value;
+    return Filled(std::string(static_cast<std::size_t>(info_.bytes), '\0'),
+                  [&](std::string &value) {
+                    End(tsnap_read_string(handle(), path, value.data(), value.size() + 1, nullptr));
+                  });
   } else {
     static_assert(detail::IsByteVector<T>::value,
                   "tsnap: get() reads std::int64_t, double, bool, std::string and std::vector of "
                   "bytes; read() reads arrays");
-    T value;
-    if (type() == ObjectType::bytes) value.resize(static_cast<std::size_t>(info_.bytes));
-    std::size_t size = 0;
-    End(tsnap_read_bytes(handle(), path, value.data(), value.size(), &size));
-    value.resize(size);
-    return value;
+    return Filled(T(type() == ObjectType::bytes ? static_cast<std::size_t>(info_.bytes) : 0),
+                  [&](T &value) {
+                    std::size_t size = 0;
+                    End(tsnap_read_bytes(handle(), path, value.data(), value.size(), &size));
+                    value.resize(size);
+                  });
   }
 }
 
 inline std::optional<std::string> Object::find_attribute(const std::string &name) const {
   const char *value = nullptr;
-  const std::int32_t status =
-      tsnap_snapshot_attribute(handle(), path_.c_str(), name.c_str(), &value);
+  const std::int32_t status = tsnap_snapshot_attribute(
+      handle(), path_.c_str(), detail::CText(name, "the name of an attribute"), &value);
   if (status == TSNAP_E_NOT_FOUND) return std::nullopt;
   detail::Check(status);
   return value;
@@ -294,7 +310,8 @@ inline std::optional<std::string> Object::find_attribute(const std::string &name
 
 inline std::string Object::attribute(const std::string &name) const {
   const char *value = nullptr;
-  detail::Check(tsnap_snapshot_attribute(handle(), path_.c_str(), name.c_str(), &value));
+  detail::Check(tsnap_snapshot_attribute(handle(), path_.c_str(),
+                                         detail::CText(name, "the name of an attribute"), &value));
   return value;
 }
 

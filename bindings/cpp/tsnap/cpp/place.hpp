@@ -13,6 +13,7 @@
 
 #include <tsnap/cpp/config.hpp>
 #include <tsnap/cpp/error.hpp>
+#include <tsnap/cpp/text.hpp>
 
 namespace tsnap {
 
@@ -55,7 +56,11 @@ inline CopyResult copy(const Url &from, const Url &to, const CopyOptions &option
     c.progress_user = &watch;
   }
   tsnap_copy_result made = TSNAP_COPY_RESULT_INIT;
-  detail::EndCall(tsnap_copy(from.c_str(), from_config.c(), to.c_str(), to_config.c(), &c, &made),
+  const char *from_place = detail::CText(from.text(), "the place");
+  const char *to_place = detail::CText(to.text(), "the place");
+  detail::Outcome ended =
+      tsnap_copy(from_place, from_config.c(), to_place, to_config.c(), &c, &made);
+  detail::EndCall(to_config.Said(from_config.Said(std::move(ended))),
                   {&watch.trap, &from_config.trap(), &to_config.trap()});
   CopyResult result;
   result.objects_copied = made.objects_copied;
@@ -70,7 +75,8 @@ inline CopyResult copy(const Url &from, const Url &to, const CopyOptions &option
 inline void remove(const Url &url, Config config = {}) {
   detail::CheckVersion();
   detail::HeldConfig held(std::move(config));
-  detail::EndCall(tsnap_remove(url.c_str(), held.c()), {&held.trap()});
+  const char *place = detail::CText(url.text(), "the place");
+  detail::EndCall(held.Said(tsnap_remove(place, held.c())), {&held.trap()});
 }
 
 struct GcOptions {
@@ -107,7 +113,8 @@ inline GcResult gc(const Url &url, const GcOptions &options = {}, Config config 
     c.removed_user = &watch;
   }
   tsnap_gc_result made = TSNAP_GC_RESULT_INIT;
-  detail::EndCall(tsnap_gc(url.c_str(), held.c(), &c, &made), {&watch.trap, &held.trap()});
+  const char *place = detail::CText(url.text(), "the place");
+  detail::EndCall(held.Said(tsnap_gc(place, held.c(), &c, &made)), {&watch.trap, &held.trap()});
   return {made.takes_removed, made.takes_kept, made.bytes_removed};
 }
 

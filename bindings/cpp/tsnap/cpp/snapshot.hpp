@@ -72,7 +72,9 @@ class Snapshot {
   explicit Snapshot(const Url &url, Config config = {})
       : core_(std::make_shared<detail::SnapshotCore>(std::move(config))) {
     detail::CheckVersion();
-    detail::Check(tsnap_snapshot_open(url.c_str(), core_->held.c(), &core_->handle));
+    const char *place = detail::CText(url.text(), "the place");
+    detail::EndCall(core_->held.Said(tsnap_snapshot_open(place, core_->held.c(), &core_->handle)),
+                    {});
   }
   Snapshot(Snapshot &&) noexcept = default;
   Snapshot &operator=(Snapshot &&other) noexcept {
@@ -177,13 +179,13 @@ inline Object Snapshot::Iterator::operator*() const {
 
 inline Object Snapshot::operator[](const std::string &path) const {
   tsnap_object_info info = TSNAP_OBJECT_INFO_INIT;
-  detail::Check(tsnap_snapshot_find(handle(), path.c_str(), &info));
+  detail::Check(tsnap_snapshot_find(handle(), detail::CText(path, "the path"), &info));
   return detail::SnapshotAccess::Make(core_, info);
 }
 
 inline std::optional<Object> Snapshot::find(const std::string &path) const {
   tsnap_object_info info = TSNAP_OBJECT_INFO_INIT;
-  const std::int32_t status = tsnap_snapshot_find(handle(), path.c_str(), &info);
+  const std::int32_t status = tsnap_snapshot_find(handle(), detail::CText(path, "the path"), &info);
   if (status == TSNAP_E_NOT_FOUND) return std::nullopt;
   detail::Check(status);
   return detail::SnapshotAccess::Make(core_, info);

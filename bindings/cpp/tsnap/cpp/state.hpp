@@ -21,6 +21,7 @@
 #include <tsnap/cpp/bound.hpp>
 #include <tsnap/cpp/error.hpp>
 #include <tsnap/cpp/rng.hpp>
+#include <tsnap/cpp/text.hpp>
 #include <tsnap/cpp/view.hpp>
 
 namespace tsnap {
@@ -185,18 +186,19 @@ class State {
   }
 
   void attribute(const std::string &path, const std::string &name, const std::string &value) {
-    detail::Check(
-        tsnap_state_set_attribute(core().handle, path.c_str(), name.c_str(), value.c_str()));
+    detail::Check(tsnap_state_set_attribute(core().handle, detail::CText(path, "the path"),
+                                            detail::CText(name, "the name of an attribute"),
+                                            detail::CText(value, "the value of an attribute")));
     core().Remember(path, name, value);
   }
 
   // Takes what matches the glob for replicated, at take.
   void replicate(const std::string &glob) {
-    detail::Check(tsnap_state_replicate(core().handle, glob.c_str()));
+    detail::Check(tsnap_state_replicate(core().handle, detail::CText(glob, "the glob")));
   }
 
   void remove(const std::string &path) {
-    detail::Check(tsnap_state_remove(core().handle, path.c_str()));
+    detail::Check(tsnap_state_remove(core().handle, detail::CText(path, "the path")));
     core().Forget(path);
   }
 
@@ -233,12 +235,13 @@ class State {
                              ", and a box of it has " + std::to_string(boxes[i].ndim) +
                              " dimensions");
     }
-    detail::Check(
-        tsnap_state_add_sharded(core().handle, path.c_str(), global_shape.data(), boxes, count));
+    detail::Check(tsnap_state_add_sharded(core().handle, detail::CText(path, "the path"),
+                                          global_shape.data(), boxes, count));
   }
   template <typename Container>
   Registered<std::byte> AddBytes(const std::string &path, std::int32_t kind, Container &container) {
     static_assert(sizeof(*container.data()) == 1, "tsnap: a container of bytes is wanted here");
+    (void)detail::CText(path, "the path");
     core().Bind(path, std::make_unique<detail::BoundBytes<Container>>(path, kind, &container));
     return {this, path};
   }
@@ -342,7 +345,7 @@ template <typename Thing>
 auto State::Add(const std::string &path, std::int32_t kind, Thing &&thing) {
   using Bare = std::remove_reference_t<Thing>;
   tsnap_state *handle = core().handle;
-  const char *c_path = path.c_str();
+  const char *c_path = detail::CText(path, "the path");
   if constexpr (detail::IsGrow<std::remove_cv_t<Bare>>::value) {
     using Container = std::remove_reference_t<decltype(*thing.container)>;
     using Element = detail::ElementOf<Container>;
@@ -385,11 +388,12 @@ auto State::Add(const std::string &path, std::int32_t kind, Thing &&thing) {
 inline void State::AddStateful(const std::string &path, std::function<void(State &)> describe,
                                std::function<void()> loaded, std::function<void()> release,
                                decltype(&tsnap_state_add_stateful) add) {
+  const char *c_path = detail::CText(path, "the path");
   auto kept = std::make_unique<detail::Stateful>(&core(), path, std::move(describe),
                                                  std::move(loaded), std::move(release));
   const tsnap_stateful callbacks = kept->Callbacks();
   std::unique_ptr<detail::Kept> &place = core().Reserve(path);
-  detail::Check(add(core().handle, path.c_str(), &callbacks));
+  detail::Check(add(core().handle, c_path, &callbacks));
   place = std::move(kept);
 }
 

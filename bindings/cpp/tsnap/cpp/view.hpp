@@ -339,6 +339,19 @@ void AddInnerAxes(tsnap_array &array) {
   });
 }
 
+// Strides of 0 only are no strides to C: it would run over elements that are not there.
+inline void CheckStrides(const tsnap_array &array) {
+  bool has_several = false;
+  for (int i = 0; i < array.ndim; ++i) {
+    if (array.shape[i] == 0 || (array.shape[i] > 1 && array.strides_bytes[i] != 0)) return;
+    has_several = has_several || array.shape[i] > 1;
+  }
+  if (has_several)
+    ThrowInvalid(
+        "all strides of an array are 0, so that its elements are one and the same: register that "
+        "one, or give it its strides");
+}
+
 // The C description of anything that is accepted for an array. The memory may be const: who reads
 // into it has asked CheckThing first.
 template <typename Thing>
@@ -362,6 +375,7 @@ tsnap_array ArrayOf(Thing &thing) {
     }
     array.data = const_cast<std::remove_cv_t<Element> *>(DataOf(thing));
     AddInnerAxes<Element>(array);
+    CheckStrides(array);
   } else if constexpr (HasDataAndSize<Thing>::value) {
     array.ndim = 1;
     array.shape[0] = static_cast<std::int64_t>(thing.size());
