@@ -535,6 +535,7 @@ void WithoutALibrary() {
   CHECK_SAYS("/nonexistent/libcufile.so.0");
   CHECK_SAYS("gpu_direct_storage");
   CHECK_CODE(job.TakeInTheBackground(insisting, folder / "snap"), TSNAP_E_UNSUPPORTED);
+  job.Fill(1);
   CHECK_OK(job.Take(context, folder / "snap"));
   CHECK_TEXT(Contains(heard.text, "cuFile cannot be loaded"), heard.text);
   heard.text.clear();
