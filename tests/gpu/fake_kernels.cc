@@ -28,8 +28,8 @@ struct Function {
 };
 
 std::mutex mutex;
-std::set<Module*> modules;       // guarded by mutex
-std::set<Function*> functions;   // guarded by mutex
+std::set<Module*>& modules = *new std::set<Module*>;       // guarded by mutex; as long as the process, as contexts are
+std::set<Function*>& functions = *new std::set<Function*>;   // likewise
 
 Function* Check(void* handle) {
   const std::lock_guard lock(mutex);
